@@ -1,0 +1,188 @@
+"""Organizations and people: how they come to be, sign in, and hold keys."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from exchange import audit, outbox
+from exchange.db import vault_of
+from exchange.errors import ExchangeError, NotFound, NotPermitted
+from exchange.models import ApiKey, Login, Organization, Person, SignInFailure
+from exchange.sharing import Kind, Role, Viewer
+
+KEY_PREFIX = "noroshi_"
+_HASHER = PasswordHasher()
+# Spent on names that do not exist, so that they take as long as names that do.
+_NOBODY = _HASHER.hash(secrets.token_hex(16))
+_FAILURES_ALLOWED = 5
+_FAILURE_WINDOW = timedelta(minutes=15)
+
+
+class TooManyAttempts(ExchangeError):
+    """Wait before the next sign-in."""
+
+    code = "too-many-attempts"
+    retry_after_s = int(_FAILURE_WINDOW.total_seconds())
+
+
+def add_organization(
+    db: Session, *, ref: str, kind: Kind, profile: Mapping[str, Any], now: datetime, **attributes: Any
+) -> Organization:
+    """Register an organization.
+
+    Args:
+        profile: what is class V: name_ja, name_en, corporate_number, domains, networks, contacts.
+        attributes: sector, authority, country, isacs, ceptoar, council_member and the designation flags.
+    """
+    new = Organization(id=uuid4(), ref=ref, kind=kind, created_at=now, sealed_profile=b"", **attributes)
+    new.sealed_profile = vault_of(db).seal(orjson.dumps(dict(profile)), at=f"organization:{new.id}")
+    db.add(new)
+    audit.record(db, "organization.added", by="installation", subject=new.id, now=now)
+    return new
+
+
+def profile_of(db: Session, organization: Organization) -> dict[str, Any]:
+    """The sealed profile, opened."""
+    plain = vault_of(db).unseal(organization.sealed_profile, at=f"organization:{organization.id}")
+    profile: dict[str, Any] = orjson.loads(plain)
+    return profile
+
+
+def add_person(
+    db: Session, organization: Organization, *, username: str, roles: list[Role], password: str, now: datetime
+) -> Person:
+    """Give somebody an account; the workers carry its feed rights across."""
+    person = Person(
+        id=uuid4(),
+        organization_id=organization.id,
+        organization=organization,
+        username=canonical(username),
+        roles=sorted(roles),
+        password_hash=_HASHER.hash(password),
+        created_at=now,
+    )
+    db.add(person)
+    db.flush()
+    audit.record(db, "account.added", by="installation", subject=person.id, now=now)
+    outbox.tell(db, "account.changed", person.id, now=now)
+    return person
+
+
+def issue_key(db: Session, person: Person, *, scopes: list[str], now: datetime, days: int = 365) -> str:
+    """A new key, shown this once.
+
+    Args:
+        scopes: of `report` (the API) and `feed` (TAXII).
+    """
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    row = ApiKey(person_id=person.id, key_hash=hash_of(key), scopes=scopes, created_at=now)
+    row.expires_at = now + timedelta(days=days)
+    db.add(row)
+    db.flush()
+    audit.record(db, "key.issued", by="installation", subject=row.id, now=now)
+    outbox.tell(db, "account.changed", person.id, now=now)
+    return key
+
+
+def hash_of(secret: str) -> str:
+    """SHA-256, 64 hex digits: enough for 256 random bits, and fast."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def canonical(username: str) -> str:
+    """One spelling of a name: NFKC, no case, no blanks around it."""
+    return unicodedata.normalize("NFKC", username).strip().casefold()
+
+
+def sign_in(db: Session, *, username: str, password: str, network: str, now: datetime) -> Person | None:
+    """The person, or None; a failure is counted, so the caller commits in either case.
+
+    Raises: TooManyAttempts for this name from this network, before any password is looked at.
+    """
+    name = canonical(username)
+    subject = hash_of(f"{name}\n{network}")
+    recent = select(func.count()).select_from(SignInFailure)
+    recent = recent.where(SignInFailure.subject == subject, SignInFailure.at > now - _FAILURE_WINDOW)
+    if (db.scalar(recent) or 0) >= _FAILURES_ALLOWED:
+        raise TooManyAttempts
+    person = db.scalars(select(Person).where(Person.username == name, Person.active)).one_or_none()
+    if not _password_fits(person.password_hash if person else _NOBODY, password) or person is None:
+        db.add(SignInFailure(subject=subject, at=now))
+        audit.record(db, "sign-in.refused", by=subject[:16], subject="account", now=now)
+        return None
+    return person
+
+
+def _password_fits(password_hash: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(password_hash, password)
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+def open_login(db: Session, person: Person, *, now: datetime, hours: int) -> str:
+    """A new login; returns its token, which only the browser keeps."""
+    token = secrets.token_urlsafe(32)
+    login = Login(person_id=person.id, token_hash=hash_of(token), created_at=now)
+    login.expires_at = now + timedelta(hours=hours)
+    db.add(login)
+    audit.record(db, "sign-in", by=viewer_of(person), subject=person.id, now=now)
+    return token
+
+
+def close_login(db: Session, token: str, *, now: datetime) -> None:
+    """Over, from the next request on."""
+    db.execute(update(Login).where(Login.token_hash == hash_of(token)).values(revoked_at=now))
+
+
+def viewer_of_login(db: Session, token: str, *, now: datetime) -> Viewer | None:
+    """Who this browser is, with the rights of this moment."""
+    found = select(Login).where(Login.token_hash == hash_of(token), Login.revoked_at.is_(None), Login.expires_at > now)
+    login = db.scalars(found).one_or_none()
+    return viewer_of(login.person) if login and login.person.active else None
+
+
+def viewer_of_key(db: Session, key: str, *, scope: str, now: datetime) -> Viewer | None:
+    """Who holds this key, if it opens `scope`."""
+    found = select(ApiKey).where(ApiKey.key_hash == hash_of(key), ApiKey.revoked_at.is_(None), ApiKey.expires_at > now)
+    row = db.scalars(found).one_or_none()
+    return viewer_of(row.person) if row and row.person.active and scope in row.scopes else None
+
+
+def viewer_of(person: Person) -> Viewer:
+    """The rights of a person at this moment."""
+    roles = frozenset(Role(role) for role in person.roles)
+    return Viewer(person.id, person.organization_id, person.username, Kind(person.organization.kind), roles)
+
+
+def own_organization(db: Session, by: Viewer, ref: str | None) -> Organization:
+    """The organization that `by` speaks for.
+
+    Raises: NotPermitted if it speaks for none; NotFound if `ref` names another.
+    """
+    if by.organization_id is None:
+        raise NotPermitted("only a member organization can report")
+    own = db.get_one(Organization, by.organization_id)
+    if ref is not None and ref != own.ref:
+        raise NotFound("organization")
+    return own
+
+
+def find_person(db: Session, person_id: UUID) -> Person:
+    """Raises: NotFound."""
+    person = db.get(Person, person_id)
+    if person is None:
+        raise NotFound("account")
+    return person

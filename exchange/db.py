@@ -1,0 +1,161 @@
+"""A store: one database, its transactions, its migrations, and whether it is fit to take a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+import migrations
+from exchange import audit
+from exchange.errors import Unavailable
+from exchange.vault import Vault
+
+_BUSY_TIMEOUT_MS = 30_000
+
+
+class Store:
+    """One database. `history` names its Alembic migrations: `case` or `released`; only the first has a vault."""
+
+    def __init__(self, url: str, history: str, vault: Vault | None = None) -> None:
+        self.history = history
+        self._vault = vault
+        self.engine = _engine(url)
+        self._readers = self.engine.execution_options(reads_only=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that commits when the block is left, and rolls back on an error.
+
+        Raises: Unavailable if the database does not take it; nothing is kept then.
+        """
+        with self._session(self.engine) as db:
+            yield db
+            if self._vault is not None:
+                audit.append_queued(db, self._vault)
+            db.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads, and never waits for a writer."""
+        with self._session(self._readers) as db:
+            yield db
+
+    @contextmanager
+    def _session(self, bind: sa.Engine) -> Iterator[Session]:
+        try:
+            with Session(bind, expire_on_commit=False, info={"vault": self._vault}) as db:
+                yield db
+        except (OperationalError, InterfaceError) as error:
+            raise Unavailable("the database does not answer") from error
+
+    def migrate(self) -> None:
+        """Bring the schema to the head of its history."""
+        with self.engine.connect() as connection:
+            config = _alembic(self.history)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def faults(self) -> list[str]:
+        """What keeps this store from serving, in words; empty when it is fit."""
+        try:
+            with self._readers.connect() as connection:
+                return [f"{self.history} store: {fault}" for fault in _faults(connection, self.history)]
+        except DBAPIError as error:
+            return [f"{self.history} store: does not answer ({type(error.orig).__name__})"]
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+
+def vault_of(db: Session) -> Vault:
+    """The vault of the case store that this session works on."""
+    vault = db.info["vault"]
+    assert isinstance(vault, Vault), "only the case store holds content keys"
+    return vault
+
+
+def add_if_absent(db: Session, model: type[DeclarativeBase], **values: object) -> bool:
+    """Insert a row unless one of its unique keys is taken; the database decides who was first."""
+    table = model.__table__
+    assert isinstance(table, sa.Table)
+    make = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
+    result = db.execute(make(table).values(**values).on_conflict_do_nothing())
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    if parsed.get_driver_name() == "psycopg2":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=60, hide_parameters=True)
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = sa.create_engine(url, pool_size=10, max_overflow=60, pool_timeout=30, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # The driver's own BEGIN is deferred and fails under four writers; ours is sent below.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        reads_only = connection.get_execution_options().get("reads_only", False)
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _alembic(history: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent / history))
+    return config
+
+
+def _faults(connection: sa.Connection, history: str) -> list[str]:
+    faults = _durability(connection)
+    head = ScriptDirectory.from_config(_alembic(history)).get_current_head()
+    context = MigrationContext.configure(connection, opts={"version_table": f"{history}_version"})
+    if context.get_current_revision() != head:
+        faults.append(f"migrations are not current (at {context.get_current_revision()}, head is {head})")
+    return faults
+
+
+_SQLITE_WANTED = {"journal_mode": {"wal"}, "synchronous": {"2", "3"}}
+_POSTGRESQL_WANTED = {
+    "fsync": {"on"},
+    "full_page_writes": {"on"},
+    "synchronous_commit": {"on", "remote_apply"},
+}
+
+
+def _durability(connection: sa.Connection) -> list[str]:
+    """Settings with which an acknowledged report could be lost in a crash."""
+    sqlite = connection.dialect.name == "sqlite"
+    ask, wanted = ("PRAGMA", _SQLITE_WANTED) if sqlite else ("SHOW", _POSTGRESQL_WANTED)
+    found = {name: str(connection.exec_driver_sql(f"{ask} {name}").scalar()) for name in wanted}
+    return [
+        f"{name} is {found[name]}, a crash could lose an acknowledged report"
+        for name, allowed in wanted.items()
+        if found[name] not in allowed
+    ]

@@ -1,0 +1,158 @@
+"""The desk of the national office: what is held waits here until a second person releases the view that is shown."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from exchange import accounts, audit, editions, incidents, outbox, victims
+from exchange.db import vault_of
+from exchange.errors import Conflict, Invalid, NotFound, NotPermitted, Problem, WrongState
+from exchange.models import Case, Edition, Proposal, ProposalState
+from exchange.sharing import Permission, Purpose, Viewer, permitted, visible_to
+from exchange.stix.render import Rendered
+
+_LONGEST = 4000
+
+
+@dataclass(frozen=True)
+class View:
+    """What a release would publish: the exact objects, and a hash of what they say (times left out)."""
+
+    objects: Sequence[Rendered]
+    digest: str
+
+
+def propose(db: Session, ref: str, texts: Mapping[str, str], *, by: Viewer, now: datetime) -> Proposal:
+    """Write a text about a case for release, in both languages; it takes the place of one that waits.
+
+    Args:
+        texts: `ja` and `en`.
+    Raises:
+        Invalid: a language is missing, or a text tells who was hit.
+        NotFound; NotPermitted; WrongState if the reporter's scope allows no edition.
+    """
+    _need(by, Permission.PROPOSE)
+    case = incidents.find(db, ref, by)
+    if not _editions(db, case):
+        raise WrongState("the reporter allows no edition of this case")
+    clean = {lang: unicodedata.normalize("NFC", texts.get(lang, "")).strip() for lang in ("ja", "en")}
+    _check(db, case, clean)
+    for waiting in db.scalars(_of(case).where(Proposal.state == ProposalState.OPEN)).unique():
+        waiting.decide(ProposalState.REJECTED, by=_person(by), now=now)
+    proposal = Proposal(id=uuid4(), case_id=case.id, case=case, proposed_by_id=_person(by), proposed_at=now)
+    proposal.state = ProposalState.OPEN
+    proposal.sealed_text = vault_of(db).seal(orjson.dumps(clean), at=f"proposal:{proposal.id}")
+    db.add(proposal)
+    audit.record(db, "text.proposed", by=by, subject=proposal.id, purpose=Purpose.WARNING, now=now)
+    return proposal
+
+
+def _check(db: Session, case: Case, texts: Mapping[str, str]) -> None:
+    answers = incidents.unsealed(db, incidents.latest(case))
+    terms = victims.terms(accounts.profile_of(db, case.organization), callback=answers.get("callback"))
+    problems = []
+    for lang, text in texts.items():
+        told = victims.told_by(text, terms)
+        if not text:
+            problems.append(Problem(f"text_{lang}", "required"))
+        elif len(text) > _LONGEST:
+            problems.append(Problem(f"text_{lang}", "too-long", {"max": _LONGEST}))
+        elif any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in text.replace("\r\n", "\n")):
+            problems.append(Problem(f"text_{lang}", "control-character"))
+        elif told:
+            problems.append(Problem(f"text_{lang}", "victim-term", {"terms": "、".join(told)}))
+    if problems:
+        raise Invalid(problems)
+
+
+def open_proposal(db: Session, case: Case) -> Proposal | None:
+    """The text that waits for a second person, if there is one."""
+    return db.scalars(_of(case).where(Proposal.state == ProposalState.OPEN)).unique().one_or_none()
+
+
+def text_of(db: Session, proposal: Proposal) -> dict[str, str]:
+    """The proposed text, `ja` and `en`."""
+    texts: dict[str, str] = orjson.loads(vault_of(db).unseal(proposal.sealed_text, at=f"proposal:{proposal.id}"))
+    return texts
+
+
+def released_text(db: Session, case_id: UUID) -> dict[str, str] | None:
+    """The text about a case that was released last, if one was."""
+    last = select(Proposal).where(Proposal.case_id == case_id, Proposal.state == ProposalState.RELEASED)
+    proposal = db.scalars(last.order_by(Proposal.decided_at.desc()).limit(1)).unique().first()
+    return text_of(db, proposal) if proposal else None
+
+
+def view(db: Session, case: Case, description: Mapping[str, str] | None, *, now: datetime) -> View:
+    """What releasing `description` would publish, over all editions of the case."""
+    objects = [one for e in _editions(db, case) for one in editions.view(db, e, description, now=now)]
+    said = hashlib.sha256("\n".join(f"{one.id} {one.digest}" for one in objects).encode())
+    return View(objects, said.hexdigest())
+
+
+def release(db: Session, proposal_id: UUID, *, shown: str, by: Viewer, now: datetime) -> Proposal:
+    """Release a text, if it is still the view that was shown.
+
+    Args:
+        shown: the digest of the view that the second person read.
+    Raises:
+        NotPermitted: `by` wrote it, or may not release.
+        Conflict: what would go out is no longer what was shown.
+        NotFound; WrongState.
+    """
+    _need(by, Permission.RELEASE)
+    proposal = _find(db, proposal_id, by)
+    if proposal.proposed_by_id == by.person_id:
+        raise NotPermitted("a second person releases")
+    if view(db, proposal.case, text_of(db, proposal), now=now).digest != shown:
+        raise Conflict("the view has changed since it was shown")
+    proposal.decide(ProposalState.RELEASED, by=_person(by), now=now)
+    proposal.view_digest = shown
+    audit.record(db, "text.released", by=by, subject=proposal.id, version=shown, purpose=Purpose.WARNING, now=now)
+    for edition in _editions(db, proposal.case):
+        outbox.tell(db, "edition.ready", edition.id, now=now)
+    return proposal
+
+
+def reject(db: Session, proposal_id: UUID, *, by: Viewer, now: datetime) -> Proposal:
+    """Let a text not go out. Raises: NotPermitted, NotFound, WrongState."""
+    _need(by, Permission.RELEASE)
+    proposal = _find(db, proposal_id, by)
+    proposal.decide(ProposalState.REJECTED, by=_person(by), now=now)
+    audit.record(db, "text.rejected", by=by, subject=proposal.id, now=now)
+    return proposal
+
+
+def _find(db: Session, proposal_id: UUID, by: Viewer) -> Proposal:
+    seen = select(Proposal).join(Case).where(Proposal.id == proposal_id, visible_to(by, Case))
+    proposal = db.scalars(seen.with_for_update(of=Proposal)).unique().one_or_none()
+    if proposal is None:
+        raise NotFound("proposal")
+    return proposal
+
+
+def _of(case: Case) -> Select[Proposal]:
+    return select(Proposal).where(Proposal.case_id == case.id)
+
+
+def _editions(db: Session, case: Case) -> Sequence[Edition]:
+    return db.scalars(select(Edition).where(Edition.case_id == case.id).order_by(Edition.kind)).unique().all()
+
+
+def _need(by: Viewer, permission: Permission) -> None:
+    if not permitted(by, permission):
+        raise NotPermitted(permission)
+
+
+def _person(by: Viewer) -> UUID:
+    assert by.person_id is not None
+    return by.person_id

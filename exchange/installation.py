@@ -1,0 +1,97 @@
+"""An installation: schemas brought up to date, collections made, and, in a demonstration, its invented people."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config import Installation, Settings
+from exchange import accounts, carrying
+from exchange.models import Organization, Person
+from exchange.sharing import Kind, Role
+from exchange.stores import Stores
+from exchange.tables import table
+
+_SEALED = ("name_ja", "name_en", "corporate_number", "prefecture", "domains", "networks", "contacts")
+_ATTRIBUTES = (
+    "sector",
+    "authority",
+    "country",
+    "isacs",
+    "ceptoar",
+    "council_member",
+    "ci_operator",
+    "act_special_operator",
+    "public_body",
+    "standing_scope",
+)
+
+
+def prepare(stores: Stores, settings: Settings, *, now: datetime) -> None:
+    """Bring both stores to where this code needs them; may run at every start."""
+    stores.case.migrate()
+    stores.released.migrate()
+    carrying.install(stores, now=now)
+    if settings.installation is Installation.DEMO:
+        _load_demo(stores, settings, now)
+
+
+def add_organization(db: Session, row: Mapping[str, Any], *, now: datetime) -> Organization:
+    """Register an organization from one row of data: `ref`, `kind`, attributes, and what is sealed."""
+    attributes = {name: row[name] for name in _ATTRIBUTES if name in row}
+    profile = {name: row[name] for name in _SEALED if name in row}
+    kind = Kind(row["kind"])
+    return accounts.add_organization(db, ref=row["ref"], kind=kind, profile=profile, now=now, **attributes)
+
+
+def scopes_of(roles: Collection[Role]) -> list[str]:
+    """What a key of somebody with these roles opens: everybody polls, reporters also file."""
+    return ["feed", "report"] if Role.REPORTER in roles else ["feed"]
+
+
+def _load_demo(stores: Stores, settings: Settings, now: datetime) -> None:
+    """Invented organizations and accounts with random secrets, written where only the owner can read."""
+    with stores.case.transaction() as db:
+        if db.scalar(select(Person.id).limit(1)) is not None:
+            return
+        organizations = {row["name_ja"]: add_organization(db, row, now=now) for row in _demo_organizations()}
+        made = [_demo_account(db, row, organizations, now) for row in table("demo")["accounts"]]
+        _write_private(settings, [account for account, _ in made])
+    for _, person_id in made:
+        carrying.account(stores, person_id)
+
+
+def _demo_organizations() -> Iterator[dict[str, Any]]:
+    """Operators with all that is known of them; the others from their accounts, one each."""
+    for row in table("demo")["organisations"]:
+        yield {**row, "kind": Kind.OPERATOR, "isacs": row["isac"]}
+    others = {row["organisation_ja"]: row for row in table("demo")["accounts"] if row["kind"] != Kind.OPERATOR}
+    for name, row in others.items():
+        own = {"ref": row["username"].upper(), "name_ja": name, "name_en": row["organisation_en"]}
+        own |= {"council_member": row["kind"] == Kind.COUNCIL, "isacs": [row["isac"]] if "isac" in row else []}
+        yield row | own
+
+
+def _demo_account(
+    db: Session, row: Mapping[str, Any], organizations: Mapping[str, Organization], now: datetime
+) -> tuple[dict[str, Any], UUID]:
+    organization = organizations[row["organisation_ja"]]
+    password, roles = secrets.token_urlsafe(15), [Role(role) for role in row["roles"]]
+    person = accounts.add_person(db, organization, username=row["username"], roles=roles, password=password, now=now)
+    key = accounts.issue_key(db, person, scopes=scopes_of(roles), now=now)
+    shown = {"organisation": row["organisation_ja"], "kind": organization.kind, "username": person.username}
+    return shown | {"password": password, "api_key": key, "roles": person.roles}, person.id
+
+
+def _write_private(settings: Settings, listed: list[dict[str, Any]]) -> None:
+    descriptor = os.open(settings.demo_accounts, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        json.dump(listed, out, ensure_ascii=False, indent=1)

@@ -1,0 +1,38 @@
+"""Rows, and the rules a row keeps about itself."""
+
+from exchange.models.accounts import ApiKey, Login, Organization, Person, SignInFailure
+from exchange.models.base import CaseBase, ReleasedBase
+from exchange.models.editions import Edition, EditionObject, Proposal, ProposalState
+from exchange.models.ledger import Answer, AuditEntry, AuditHead, Event
+from exchange.models.released import Collection, Entry, FeedAccount, FeedKey, Grant, ObjectVersion, Poll
+from exchange.models.reports import Case, Deadline, Delivery, Observable, ReportVersion
+
+__all__ = [
+    "Answer",
+    "ApiKey",
+    "AuditEntry",
+    "AuditHead",
+    "Case",
+    "CaseBase",
+    "Collection",
+    "Deadline",
+    "Delivery",
+    "Edition",
+    "EditionObject",
+    "Entry",
+    "Event",
+    "FeedAccount",
+    "FeedKey",
+    "Grant",
+    "Login",
+    "ObjectVersion",
+    "Observable",
+    "Organization",
+    "Person",
+    "Poll",
+    "Proposal",
+    "ProposalState",
+    "ReleasedBase",
+    "ReportVersion",
+    "SignInFailure",
+]

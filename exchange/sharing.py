@@ -1,0 +1,278 @@
+"""Who may see what, and what of a report becomes an edition. No other module decides it.
+
+Access is written twice, because one asks about a thing and the other about a million: `may_see` for Python,
+`visible_to` for a WHERE clause. They stand side by side, and a test holds them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, false, or_
+
+
+class TLP(StrEnum):
+    """Traffic Light Protocol 2.0 (FIRST, August 2022)."""
+
+    CLEAR = "clear"
+    GREEN = "green"
+    AMBER = "amber"
+    AMBER_STRICT = "amber+strict"
+    RED = "red"
+
+    @property
+    def rank(self) -> int:
+        """0 for CLEAR to 4 for RED: a reader with a ceiling of n receives ranks up to n."""
+        return list(TLP).index(self)
+
+    @property
+    def label(self) -> str:
+        """As people write it: `TLP:AMBER+STRICT`."""
+        return f"TLP:{self.value.upper()}"
+
+
+class Kind(StrEnum):
+    """What an organization is to the exchange."""
+
+    OPERATOR = "operator"
+    AUTHORITY = "authority"
+    ISAC = "isac"
+    CEPTOAR = "ceptoar"
+    COUNCIL = "council"
+    ALLIED = "allied"
+    NCO = "nco"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+    ENFORCEMENT = "enforcement"
+    PUBLIC = "public"
+
+
+class Role(StrEnum):
+    """What a person does for the organization."""
+
+    REPORTER = "reporter"
+    READER = "reader"
+    ANALYST = "analyst"
+    APPROVER = "approver"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+    ENFORCEMENT = "enforcement"
+
+
+class Scope(StrEnum):
+    """How far the reporter lets a report go. Each scope includes those before it."""
+
+    LEGAL_ONLY = "legal-only"
+    NCO = "nco"
+    COUNCIL_ANON = "council-anon"
+    ALLIED_ANON = "allied-anon"
+
+
+class EditionKind(StrEnum):
+    """A circle of readers. The full case is a room, never an edition in a feed; `public` is made from warnings."""
+
+    SHARED = "shared"
+    ALLIED = "allied"
+    PUBLIC = "public"
+
+
+class Purpose(StrEnum):
+    """Why somebody opens or receives something."""
+
+    RESPONSE = "response"
+    WARNING = "warning"
+    STATISTICS = "statistics"
+    STATUTORY_SUPERVISION = "statutory-supervision"
+    CRIMINAL_INVESTIGATION = "criminal-investigation"
+
+
+class Permission(StrEnum):
+    """What a route asks for."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed-in"
+    REPORT = "report"
+    DESK = "desk"
+    PROPOSE = "propose"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Somebody who asks, with the rights of this very moment."""
+
+    person_id: UUID | None
+    organization_id: UUID | None
+    username: str
+    kind: Kind
+    roles: frozenset[Role]
+
+
+PUBLIC = Viewer(None, None, "", Kind.PUBLIC, frozenset())
+
+_ROLES_FOR: Mapping[Permission, frozenset[Role]] = {
+    Permission.REPORT: frozenset({Role.REPORTER}),
+    Permission.DESK: frozenset({Role.ANALYST, Role.APPROVER}),
+    Permission.PROPOSE: frozenset({Role.ANALYST}),
+    Permission.RELEASE: frozenset({Role.APPROVER}),
+}
+
+
+def permitted(viewer: Viewer, permission: Permission) -> bool:
+    """May `viewer` do this kind of thing at all? Whether to this very thing, `may_see` tells."""
+    if permission is Permission.ANYONE:
+        return True
+    if permission is Permission.SIGNED_IN:
+        return viewer.person_id is not None
+    needed = viewer.roles & _ROLES_FOR[permission]
+    return bool(needed) and (permission is Permission.REPORT or viewer.kind is Kind.NCO)
+
+
+# --- cases ---------------------------------------------------------------------------------------------
+
+
+def may_see(viewer: Viewer, *, organization_id: UUID, scope: Scope) -> bool:
+    """May `viewer` open a case of this organization, reported with this scope?"""
+    if permitted(viewer, Permission.REPORT) and viewer.organization_id == organization_id:
+        return True
+    return permitted(viewer, Permission.DESK) and scope is not Scope.LEGAL_ONLY
+
+
+def visible_to(viewer: Viewer, case: Any) -> ColumnElement[bool]:
+    """`may_see` as a clause over the rows of `case` (the Case model, or an alias of it)."""
+    clauses: list[ColumnElement[bool]] = []
+    if permitted(viewer, Permission.REPORT):
+        clauses.append(case.organization_id == viewer.organization_id)
+    if permitted(viewer, Permission.DESK):
+        clauses.append(case.share_scope != Scope.LEGAL_ONLY.value)
+    return or_(*clauses) if clauses else false()
+
+
+# --- editions ------------------------------------------------------------------------------------------
+
+_EDITIONS: Mapping[Scope, tuple[EditionKind, ...]] = {
+    Scope.LEGAL_ONLY: (),
+    Scope.NCO: (),
+    Scope.COUNCIL_ANON: (EditionKind.SHARED,),
+    Scope.ALLIED_ANON: (EditionKind.SHARED, EditionKind.ALLIED),
+}
+
+# An edition is built up from these; a class that is not named here has no way in.
+_CLASSES: Mapping[EditionKind, frozenset[str]] = {
+    EditionKind.SHARED: frozenset({"T"}),
+    EditionKind.ALLIED: frozenset({"T"}),
+    EditionKind.PUBLIC: frozenset(),
+}
+
+
+def editions_of(scope: Scope) -> tuple[EditionKind, ...]:
+    """The editions that a reporter's scope allows."""
+    return _EDITIONS[scope]
+
+
+def passing(
+    answers: Mapping[str, Any], fields: Mapping[str, Mapping[str, Any]], edition: EditionKind
+) -> dict[str, Any]:
+    """The answers that `edition` may carry: of an allowed class, and chosen from a list, never typed.
+
+    Args:
+        fields: the dictionary's entries by id, each with `class` and `free_text`.
+    """
+    allowed = {name for name, f in fields.items() if f["class"] in _CLASSES[edition] and not f["free_text"]}
+    return {name: value for name, value in answers.items() if name in allowed}
+
+
+def seals(entry: Mapping[str, Any]) -> bool:
+    """Must an answer to this field be kept encrypted? Classes V and P, and whatever people type."""
+    return entry["class"] in {"V", "P"} or bool(entry["free_text"])
+
+
+def purposes_of(answers: Mapping[str, Any]) -> list[Purpose]:
+    """What a report may be used for; the police only if the reporter turned to them here."""
+    allowed = [Purpose.RESPONSE, Purpose.WARNING, Purpose.STATISTICS, Purpose.STATUTORY_SUPERVISION]
+    asked_police = answers.get("police_consult") == "requested-here"
+    return [*allowed, Purpose.CRIMINAL_INVESTIGATION] if asked_police else allowed
+
+
+def tlp_of(edition: EditionKind) -> TLP:
+    """The marking of an edition's objects: a de-identified technical part is for the community."""
+    return TLP.CLEAR if edition is EditionKind.PUBLIC else TLP.GREEN
+
+
+def k_passes(*, hit: int, registered: int, k: int, population: int) -> bool:
+    """May a cell be named? At least `k` different organizations hit, `population` registered, half of them at most hit.
+
+    Source: k-anonymity with the population rule of the exchange.
+    """
+    return hit >= k and registered >= population and 2 * hit <= registered
+
+
+# --- the feed ------------------------------------------------------------------------------------------
+
+
+def audience(edition: EditionKind, *, isacs: Iterable[str], ceptoars: Iterable[str]) -> frozenset[str]:
+    """Aliases of the collections that carry `edition`: everybody of a circle at the same moment."""
+    if edition is EditionKind.PUBLIC:
+        return frozenset({"public"})
+    if edition is EditionKind.ALLIED:
+        return frozenset({"allied"})
+    return frozenset({"nco", "council", *map(isac_alias, isacs), *map(ceptoar_alias, ceptoars)})
+
+
+def isac_alias(isac: str) -> str:
+    """`t-isac` -> `isac-t-isac`."""
+    return f"isac-{isac}"
+
+
+def ceptoar_alias(ceptoar: str) -> str:
+    """`port-ceptoar` -> `ceptoar-port-ceptoar`."""
+    return f"ceptoar-{ceptoar}"
+
+
+@dataclass(frozen=True)
+class FeedRights:
+    """What an account may poll: aliases of collections, and the strictest marking it may receive."""
+
+    reads: frozenset[str]
+    tlp: TLP
+
+
+_NO_FEED = FeedRights(frozenset({"public"}), TLP.CLEAR)
+
+
+def feed_rights(kind: Kind, *, isacs: Iterable[str], ceptoar: str | None, council_member: bool) -> FeedRights:
+    """The feed rights of an account, from its organization's attributes."""
+    if kind is Kind.NCO:
+        return FeedRights(frozenset({"nco", "public"}), TLP.AMBER_STRICT)
+    if kind is Kind.ALLIED:
+        return FeedRights(frozenset({"allied", "public"}), TLP.AMBER)
+    if kind not in {Kind.OPERATOR, Kind.ISAC, Kind.CEPTOAR, Kind.COUNCIL}:
+        return _NO_FEED
+    reads = {"public", *map(isac_alias, isacs)}
+    reads |= {ceptoar_alias(ceptoar)} if ceptoar else set()
+    reads |= {"council"} if council_member else set()
+    return FeedRights(frozenset(reads), TLP.AMBER)
+
+
+@dataclass(frozen=True)
+class FeedViewer:
+    """Who polls, as the released store knows it."""
+
+    account_id: UUID
+    username: str
+    tlp: int
+    reads: Collection[UUID]
+
+
+def may_receive(viewer: FeedViewer, *, collection_id: UUID, tlp: int) -> bool:
+    """May `viewer` receive an object of this marking from this collection?"""
+    return collection_id in viewer.reads and tlp <= viewer.tlp
+
+
+def receivable_by(viewer: FeedViewer, entry: Any) -> ColumnElement[bool]:
+    """`may_receive` as a clause over the rows of `entry`."""
+    return and_(entry.collection_id.in_(viewer.reads), entry.tlp <= viewer.tlp)

@@ -1,0 +1,1 @@
+"""Two Alembic histories, one for each store: `case` and `released`."""

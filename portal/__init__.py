@@ -1,0 +1,1 @@
+"""The portal: the web application and the REST API."""

@@ -1,0 +1,31 @@
+"""What a request needs to know of its installation."""
+
+from __future__ import annotations
+
+from flask import current_app, g
+
+from config import Settings
+from exchange.db import Store
+from exchange.sharing import Viewer
+from exchange.stores import Stores
+
+
+def settings() -> Settings:
+    """The settings of this installation."""
+    found = current_app.extensions["settings"]
+    assert isinstance(found, Settings)
+    return found
+
+
+def case_store() -> Store:
+    """The case store."""
+    found = current_app.extensions["stores"]
+    assert isinstance(found, Stores)
+    return found.case
+
+
+def viewer() -> Viewer:
+    """Who asks; PUBLIC if nobody signed in."""
+    found = g.viewer
+    assert isinstance(found, Viewer)
+    return found

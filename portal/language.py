@@ -1,0 +1,25 @@
+"""The reader's language: chosen on a page, else what the browser or program asks for, else Japanese."""
+
+from __future__ import annotations
+
+from flask import request, session
+
+LANGUAGES = ("ja", "en")
+
+
+def chosen() -> str:
+    """`ja` or `en`."""
+    typed = request.form.get("lang") if request.method == "POST" and _has_form() else None
+    for wish in (typed, session.get("lang")):
+        if wish in LANGUAGES:
+            return str(wish)
+    return request.accept_languages.best_match(LANGUAGES) or "ja"
+
+
+def other() -> str:
+    """The one that is not chosen."""
+    return "en" if chosen() == "ja" else "ja"
+
+
+def _has_form() -> bool:
+    return request.mimetype == "application/x-www-form-urlencoded"

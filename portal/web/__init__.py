@@ -1,0 +1,5 @@
+"""The pages: a module for each noun. Every page works without scripts."""
+
+from portal.web import cases, desk, home, language, login, reports
+
+BLUEPRINTS = (home.bp, login.bp, language.bp, reports.bp, cases.bp, desk.bp)

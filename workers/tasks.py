@@ -1,0 +1,156 @@
+"""Each task is a short sentence around a function of `exchange`. Run twice, it acts once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from celery import current_app, shared_task
+from kombu.exceptions import OperationalError as BrokerError
+from sqlalchemy.orm import Session
+
+from config import Settings
+from exchange import carrying, editions, findings, idempotency, outbox
+from exchange.models import AuditHead
+from exchange.stores import Stores
+from exchange.times import rfc3339, utcnow
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class House:
+    """What a task needs to know of its installation."""
+
+    settings: Settings
+    stores: Stores
+
+
+def house() -> House:
+    """The installation of the running worker."""
+    found = current_app.house
+    assert isinstance(found, House)
+    return found
+
+
+# --- steps: one for each topic of the outbox, named after it --------------------------------------------
+
+
+@shared_task(name="report.filed")
+def normalise_report(event_id: str) -> None:
+    """Find what a filed report contains."""
+    real = house().settings.documentation_is_real
+    _step(event_id, lambda db, version_id, now: findings.normalise(db, version_id, now=now, documentation_is_real=real))
+
+
+@shared_task(name="report.normalised")
+def decide_editions(event_id: str) -> None:
+    """Decide what others may know of it."""
+    _step(event_id, lambda db, version_id, now: editions.decide(db, version_id, now=now))
+
+
+@shared_task(name="edition.ready")
+def release_edition(event_id: str) -> None:
+    """Carry an edition into the feed."""
+    _across(event_id, lambda edition_id, now: carrying.release(house().stores, edition_id, now=now))
+
+
+@shared_task(name="account.changed")
+def carry_account(event_id: str) -> None:
+    """Let the feed know an account as it is now."""
+    _across(event_id, lambda person_id, _now: carrying.account(house().stores, person_id))
+
+
+def _step(event_id: str, act: Callable[[Session, UUID, datetime], None]) -> None:
+    """Claim an event, act on the case store and settle in one transaction, and ring for what follows."""
+
+    def in_one_transaction(subject: UUID) -> None:
+        now = utcnow()
+        with house().stores.case.transaction() as db:
+            act(db, subject, now)
+            outbox.settle(db, UUID(event_id), now=now)
+
+    _claimed(event_id, in_one_transaction)
+
+
+def _across(event_id: str, act: Callable[[UUID, datetime], object]) -> None:
+    """Claim an event, act on both stores one after the other, then settle."""
+
+    def then_settle(subject: UUID) -> None:
+        act(subject, utcnow())
+        with house().stores.case.transaction() as db:
+            outbox.settle(db, UUID(event_id), now=utcnow())
+
+    _claimed(event_id, then_settle)
+
+
+def _claimed(event_id: str, act: Callable[[UUID], None]) -> None:
+    event, case = UUID(event_id), house().stores.case
+    lease = timedelta(seconds=house().settings.claim_lease_s)
+    with case.transaction() as db:
+        subject = outbox.claim(db, event, now=utcnow(), lease=lease)
+    if subject is None:  # Done, or in another worker's hands.
+        return
+    try:
+        act(subject)
+    except Exception as error:  # noqa: BLE001  Whatever failed, others must be able to take the event.
+        _log.error("event.failed", event=event_id, kind=type(error).__name__, exc_info=True)
+        with case.transaction() as db:
+            outbox.let_go(db, event, now=utcnow(), fault=type(error).__name__)
+        return
+    drain()
+
+
+# --- periodic -------------------------------------------------------------------------------------------
+
+
+@shared_task(name="outbox.drain")
+def drain() -> None:
+    """Ring for every event that waits; a lost ring is repeated."""
+    case = house().stores.case
+    with case.reading() as db:
+        waiting = outbox.anything_to_ring(db, now=utcnow())
+    if not waiting:
+        return
+    with case.transaction() as db:
+        due = outbox.to_ring(db, now=utcnow())
+    for topic, event_id in due:
+        _ring(topic, event_id)
+
+
+def _ring(topic: str, event_id: UUID) -> None:
+    try:
+        current_app.send_task(topic, [str(event_id)])
+    except BrokerError:
+        # The row still waits; the next drain rings again.
+        _log.warning("broker.silent", event=str(event_id))
+
+
+@shared_task(name="feed.carry-notes")
+def carry_notes() -> None:
+    """Carry what pollers did into the audit chain."""
+    carrying.notes(house().stores, now=utcnow())
+
+
+@shared_task(name="audit.anchor")
+def anchor_audit() -> None:
+    """Note the head of the audit chain where the application's databases do not reach."""
+    with house().stores.case.reading() as db:
+        head = db.get_one(AuditHead, 1)
+    line = f"{rfc3339(utcnow())} {head.seq} {head.mac}\n"
+    anchors = house().settings.keys / "audit-heads.log"
+    descriptor = os.open(anchors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a") as out:
+        out.write(line)
+
+
+@shared_task(name="house.sweep")
+def sweep() -> None:
+    """Remove what has had its time, and say how much."""
+    with house().stores.case.transaction() as db:
+        answers = idempotency.forget(db, now=utcnow())
+    _log.info("swept", answers=answers)
