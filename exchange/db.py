@@ -92,8 +92,8 @@ def add_if_absent(db: Session, model: type[DeclarativeBase], **values: object) -
     table = model.__table__
     assert isinstance(table, sa.Table)
     make = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
-    result = db.execute(make(table).values(**values).on_conflict_do_nothing())
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    adding = make(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key)
+    return db.execute(adding).first() is not None
 
 
 def _engine(url: str) -> sa.Engine:

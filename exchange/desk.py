@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from exchange import accounts, audit, editions, incidents, outbox, victims
 from exchange.db import vault_of
 from exchange.errors import Conflict, Invalid, NotFound, NotPermitted, Problem, WrongState
-from exchange.models import Case, Edition, Proposal, ProposalState
+from exchange.models import Case, Proposal, ProposalState
 from exchange.sharing import Permission, Purpose, Viewer, permitted, visible_to
 from exchange.stix.render import Rendered
 
@@ -42,7 +42,7 @@ def propose(db: Session, ref: str, texts: Mapping[str, str], *, by: Viewer, now:
     """
     _need(by, Permission.PROPOSE)
     case = incidents.find(db, ref, by)
-    if not _editions(db, case):
+    if not editions.of_case(db, case):
         raise WrongState("the reporter allows no edition of this case")
     clean = {lang: unicodedata.normalize("NFC", texts.get(lang, "")).strip() for lang in ("ja", "en")}
     _check(db, case, clean)
@@ -94,7 +94,7 @@ def released_text(db: Session, case_id: UUID) -> dict[str, str] | None:
 
 def view(db: Session, case: Case, description: Mapping[str, str] | None, *, now: datetime) -> View:
     """What releasing `description` would publish, over all editions of the case."""
-    objects = [one for e in _editions(db, case) for one in editions.view(db, e, description, now=now)]
+    objects = [one for e in editions.of_case(db, case) for one in editions.view(db, e, description, now=now)]
     said = hashlib.sha256("\n".join(f"{one.id} {one.digest}" for one in objects).encode())
     return View(objects, said.hexdigest())
 
@@ -118,7 +118,7 @@ def release(db: Session, proposal_id: UUID, *, shown: str, by: Viewer, now: date
     proposal.decide(ProposalState.RELEASED, by=_person(by), now=now)
     proposal.view_digest = shown
     audit.record(db, "text.released", by=by, subject=proposal.id, version=shown, purpose=Purpose.WARNING, now=now)
-    for edition in _editions(db, proposal.case):
+    for edition in editions.of_case(db, proposal.case):
         outbox.tell(db, "edition.ready", edition.id, now=now)
     return proposal
 
@@ -142,10 +142,6 @@ def _find(db: Session, proposal_id: UUID, by: Viewer) -> Proposal:
 
 def _of(case: Case) -> Select[Proposal]:
     return select(Proposal).where(Proposal.case_id == case.id)
-
-
-def _editions(db: Session, case: Case) -> Sequence[Edition]:
-    return db.scalars(select(Edition).where(Edition.case_id == case.id).order_by(Edition.kind)).unique().all()
 
 
 def _need(by: Viewer, permission: Permission) -> None:

@@ -33,9 +33,8 @@ def decide(db: Session, version_id: UUID, *, now: datetime) -> None:
     for kind in sharing.editions_of(Scope(version.case.share_scope)):
         _open(db, version.case, kind, now)
     _name_sector_if_k_passes(db, version.case, now)
-    ready = select(Edition.id).where(Edition.case_id == version.case_id).order_by(Edition.kind)
-    for edition_id in db.scalars(ready):
-        outbox.tell(db, "edition.ready", edition_id, now=now)
+    for edition in of_case(db, version.case):
+        outbox.tell(db, "edition.ready", edition.id, now=now)
 
 
 def _open(db: Session, case: Case, kind: EditionKind, now: datetime) -> None:
@@ -196,3 +195,8 @@ def released(db: Session, case: Case) -> Sequence[EditionObject]:
     """What was released of a case, edition by edition."""
     rows = select(EditionObject).join(Edition).where(Edition.case_id == case.id, EditionObject.body.is_not(None))
     return db.scalars(rows.order_by(Edition.kind, EditionObject.stix_id)).unique().all()
+
+
+def of_case(db: Session, case: Case) -> list[Edition]:
+    """The editions of a case, in a fixed order."""
+    return list(db.scalars(select(Edition).where(Edition.case_id == case.id).order_by(Edition.kind)).unique())
