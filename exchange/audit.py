@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,11 +68,13 @@ class Verdict:
 def verify(db: Session, vault: Vault) -> Verdict:
     """Walk the chain from its start: any changed bit, gap, swap, copy or cut is found and named."""
     mac, seq = START, 0
-    for row in db.scalars(select(AuditEntry).order_by(AuditEntry.seq).execution_options(yield_per=1000)):
-        mac = vault.chain(mac, row.entry.encode())
-        seq += 1
-        if row.seq != seq or row.mac != mac or _seq_in(row.entry) != seq:
-            return Verdict(seq - 1, seq)
+    chain = select(AuditEntry).order_by(AuditEntry.seq).execution_options(yield_per=1000)
+    with closing(db.scalars(chain)) as rows:
+        for row in rows:
+            mac = vault.chain(mac, row.entry.encode())
+            seq += 1
+            if row.seq != seq or row.mac != mac or _seq_in(row.entry) != seq:
+                return Verdict(seq - 1, seq)
     head = db.scalars(select(AuditHead)).one()
     return Verdict(seq, None if (head.seq, head.mac) == (seq, mac) else seq + 1)
 

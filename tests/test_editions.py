@@ -1,4 +1,4 @@
-"""What goes out: built from an allow-list, rendered once, to all circles at the same moment, and nobody's name in it."""
+"""What goes out: built from an allow-list, rendered once, to all circles at once, and nobody's name in it."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_every_reference_leads_to_an_object_of_the_same_collection(stores: Store
         there = {one["id"] for one in objects}
         for one in objects:
             named = [v for k, v in one.items() if k.endswith("_ref") and k != "object_modified"]
-            named += [v for v in one.get("object_refs", [])]
+            named += one.get("object_refs", [])
             assert not [ref for ref in named if ref not in there], (alias, one["id"])
 
 
@@ -247,7 +247,8 @@ TEXTS = {"ja": "保守用の遠隔接続から侵入された。", "en": "The in
 
 
 @pytest.mark.parametrize(
-    "told", ["試験港運に侵入", "shiken-port.example が", "０３－１２３４－５６７８ へ", "%E8%A9%A6%E9%A8%93%E6%B8%AF%E9%81%8B"]
+    "told",
+    ["試験港運に侵入", "shiken-port.example が", "０３－１２３４－５６７８ へ", "%E8%A9%A6%E9%A8%93%E6%B8%AF%E9%81%8B"],
 )
 def test_a_text_that_tells_who_was_hit_is_refused(stores: Stores, told: str) -> None:
     with stores.case.transaction() as db:

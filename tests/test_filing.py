@@ -49,7 +49,7 @@ def test_each_sample_reaches_the_authorities_that_it_must(stores: Stores, name: 
     assert list(filed.decision.regimes) == unordered(expected(name)["regimes"])
 
 
-class unordered(list):  # noqa: N801
+class unordered(list):
     """Equal to any order of the same things."""
 
     def __eq__(self, other: object) -> bool:

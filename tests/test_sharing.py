@@ -58,7 +58,7 @@ def test_a_scope_allows_exactly_the_editions_that_it_names() -> None:
 
 
 def test_only_chosen_answers_of_the_technical_class_pass_into_an_edition() -> None:
-    everything = {name: "x" for name in form.FIELDS}
+    everything = dict.fromkeys(form.FIELDS, "x")
     passed = set(sharing.passing(everything, form.FIELDS, EditionKind.SHARED))
     assert passed == {"incident_kind", "system_class", "current_status"}
     assert sharing.passing(everything, form.FIELDS, EditionKind.PUBLIC) == {}
