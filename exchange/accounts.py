@@ -102,8 +102,8 @@ def hash_of(secret: str) -> str:
 
 
 def canonical(username: str) -> str:
-    """One spelling of a name: NFKC, no case, no blanks around it."""
-    return unicodedata.normalize("NFKC", username).strip().casefold()
+    """One spelling of a name: NFKC, no case, no blanks around it; NUL, which PostgreSQL cannot hold, shows as U+FFFD."""
+    return unicodedata.normalize("NFKC", username).strip().casefold().replace("\0", "\ufffd")
 
 
 def sign_in(db: Session, *, username: str, password: str, network: str, now: datetime) -> Person | None:

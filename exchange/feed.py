@@ -177,7 +177,9 @@ def find_collection(db: Session, name: str, viewer: FeedViewer) -> Collection:
         by_name: ColumnElement[bool] = Collection.id == UUID(name)
     except ValueError:
         by_name = Collection.alias == name
-    found = db.scalars(select(Collection).where(by_name, Collection.id.in_(viewer.reads))).one_or_none()
+    # PostgreSQL refuses to look for a text that it could not hold.
+    own = select(Collection).where(by_name, Collection.id.in_(viewer.reads))
+    found = db.scalars(own).one_or_none() if name.isprintable() else None
     if found is None:
         raise NotFound(f"collection {name}")
     return found
@@ -222,7 +224,7 @@ def page(db: Session, collection_id: UUID, *, viewer: FeedViewer, wanted: Wanted
 def has_object(db: Session, collection_id: UUID, stix_id: str, *, viewer: FeedViewer) -> bool:
     """Whether `viewer` may know that this object is in the collection."""
     wanted = Wanted(ids=frozenset({stix_id}))
-    return bool(page(db, collection_id, viewer=viewer, wanted=wanted, limit=1).rows)
+    return stix_id.isprintable() and bool(page(db, collection_id, viewer=viewer, wanted=wanted, limit=1).rows)
 
 
 def _clauses(viewer: FeedViewer, wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -42,9 +42,11 @@ class Filed:
 
 
 def profile_of(organization: Organization) -> Profile:
-    """What the rules may know of the reporter."""
+    """What the rules may know of the reporter. Raises: NotPermitted for one without a sector: no rule knows it."""
+    if organization.sector is None:
+        raise NotPermitted("only an organization of a sector can report")
     return Profile(
-        sector=organization.sector or "",
+        sector=organization.sector,
         act_special_operator=organization.act_special_operator,
         public_body=organization.public_body,
         ci_operator=organization.ci_operator,
@@ -161,7 +163,8 @@ def cases(db: Session, viewer: Viewer, *, most: int = 200) -> Sequence[Case]:
 def find(db: Session, ref: str, viewer: Viewer) -> Case:
     """Raises: NotFound."""
     seen = select(Case).where(Case.ref == ref.strip().upper(), visible_to(viewer, Case))
-    case = db.scalars(seen).unique().one_or_none()
+    # PostgreSQL refuses to look for a text that it could not hold.
+    case = db.scalars(seen).unique().one_or_none() if ref.isprintable() else None
     if case is None:
         raise NotFound(f"case {ref}")
     return case

@@ -18,6 +18,8 @@ from werkzeug.exceptions import (
 
 _API_BYTES = 1_000_000
 _FORM_BYTES = 500_000
+_FORM_FIELDS = 200
+_FORM = "application/x-www-form-urlencoded"
 _PIECE = 65_536
 _SECONDS, _BYTES_PER_SECOND = 10.0, 100_000
 _METHODS_WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
@@ -38,6 +40,8 @@ def _take() -> None:
         raise UnsupportedMediaType
     limit = _API_BYTES if request.path.startswith("/api/") else _FORM_BYTES
     body = read(request.environ["wsgi.input"], request.content_length, limit)
+    if request.mimetype == _FORM and body.count(b"&") >= _FORM_FIELDS:
+        raise RequestEntityTooLarge
     request.environ["wsgi.input"] = BytesIO(body)
     request.environ["CONTENT_LENGTH"] = str(len(body))
     request.environ.pop("HTTP_TRANSFER_ENCODING", None)

@@ -6,7 +6,7 @@ from flask import current_app, g
 
 from config import Settings
 from exchange.db import Store
-from exchange.sharing import Viewer
+from exchange.sharing import PUBLIC, Viewer
 from exchange.stores import Stores
 
 
@@ -25,7 +25,7 @@ def case_store() -> Store:
 
 
 def viewer() -> Viewer:
-    """Who asks; PUBLIC if nobody signed in."""
-    found = g.viewer
+    """Who asks; PUBLIC if nobody signed in, and for a request refused before that was asked."""
+    found = g.get("viewer", PUBLIC)
     assert isinstance(found, Viewer)
     return found

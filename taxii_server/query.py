@@ -11,6 +11,7 @@ from medallion.exceptions import ProcessingError
 from exchange.feed import Wanted
 from exchange.times import micros, stix_time
 
+_MOST_VALUES = 100
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
 
 
@@ -34,7 +35,7 @@ def _values(args: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> fro
     if text is None:
         return frozenset()
     values = text.split(",")
-    if "" in values:
+    if len(values) > _MOST_VALUES or not all(value and value.isprintable() for value in values):
         raise _malformed()
     return frozenset(values)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -10,6 +9,7 @@ from celery import Celery
 from config import Settings
 from exchange.stores import open_stores
 from workers import tasks
+from workers.clock import Clock
 
 _EVERY_SECOND = 1.0
 
@@ -21,6 +21,7 @@ def create_app(settings: Settings) -> Celery:
     """
     app = Celery("workers", broker=settings.broker_url, set_as_current=True)
     app.conf.update(
+        **_broker(settings),
         task_ignore_result=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -29,38 +30,28 @@ def create_app(settings: Settings) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         broker_connection_retry_on_startup=True,
-        broker_transport_options=_transport_options(settings),
+        broker_connection_max_retries=None,
         task_default_queue="noroshi",
         beat_scheduler="celery.beat:Scheduler",
         beat_schedule=_SCHEDULE,
         worker_hijack_root_logger=False,
         timezone="UTC",
     )
+    app.steps["worker"].add(Clock)
     app.house = tasks.House(settings, open_stores(settings))
     return app
 
 
-def _transport_options(settings: Settings) -> dict[str, Any]:
+def _broker(settings: Settings) -> dict[str, Any]:
     scheme = settings.broker_url.partition(":")[0]
     if scheme == "filesystem":
-        return _folders(settings.var / "queue")
+        # A crash may empty the folder; the sweep rings again for what it held.
+        folder = str(settings.var / "queue")
+        return {"broker_transport": "workers.folder:Transport", "broker_transport_options": {"folder": folder}}
     if scheme.startswith("redis"):
-        return {"visibility_timeout": 300, "socket_timeout": 5, "socket_connect_timeout": 5}
-    return {"confirm_publish": True}
-
-
-def _folders(queue: Path) -> dict[str, Any]:
-    """The embedded broker: one folder, which a crash may empty; the sweep rings again for what it held."""
-    for name in ("messages", "processed", "control"):
-        (queue / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    return {
-        "data_folder_in": str(queue / "messages"),
-        "data_folder_out": str(queue / "messages"),
-        "processed_folder": str(queue / "processed"),
-        "control_folder": str(queue / "control"),
-        "store_processed": True,
-        "polling_interval": 0.02,
-    }
+        timeouts = {"visibility_timeout": 300, "socket_timeout": 5, "socket_connect_timeout": 5}
+        return {"broker_transport_options": timeouts}
+    return {"broker_transport_options": {"confirm_publish": True}}
 
 
 def _periodic(task: str, seconds: float) -> dict[str, Any]:

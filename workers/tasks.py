@@ -118,16 +118,12 @@ def drain() -> None:
         return
     with case.transaction() as db:
         due = outbox.to_ring(db, now=utcnow())
-    for topic, event_id in due:
-        _ring(topic, event_id)
-
-
-def _ring(topic: str, event_id: UUID) -> None:
     try:
-        current_app.send_task(topic, [str(event_id)])
+        for topic, event_id in due:
+            current_app.send_task(topic, [str(event_id)])
     except BrokerError:
-        # The row still waits; the next drain rings again.
-        _log.warning("broker.silent", event=str(event_id))
+        # Each further try would take as long to fail. The rows still wait, and are rung for again.
+        _log.warning("broker.silent", events=len(due))
 
 
 @shared_task(name="feed.carry-notes")

@@ -19,9 +19,10 @@ _PROBLEMS = {
     "401": "No valid API key.",
     "403": "The account may not do this.",
     "404": "There is none, or it is not for this account.",
+    "408": "The whole body did not arrive in time.",
     "409": "The Idempotency-Key came before with another body.",
     "413": "Larger than 1 MB.",
-    "415": "Not application/json.",
+    "415": "Not application/json, or compressed.",
     "422": "Understood but wrong: every field is listed.",
     "503": "Nothing was kept; try again.",
 }
@@ -44,7 +45,11 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Noroshi", "version": "1", "description": "Report a cyber incident once."},
         "security": [{"key": []}],
-        "paths": {"/api/v1/reports": {"post": _report()}, "/api/v1/cases/{ref}": {"get": _case()}},
+        "paths": {
+            "/api/v1/reports": {"post": _report()},
+            "/api/v1/cases/{ref}": {"get": _case()},
+            "/api/v1/openapi.json": {"get": _description()},
+        },
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
             "schemas": defined["$defs"] | _SCHEMAS,
@@ -80,6 +85,11 @@ def _case() -> dict[str, Any]:
     }
 
 
+def _description() -> dict[str, Any]:
+    answer = {"description": "This description.", "content": {"application/json": {"schema": {"type": "object"}}}}
+    return {"operationId": "showOpenapi", "summary": "This description", "security": [], "responses": {"200": answer}}
+
+
 def _failures(*codes: str) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {code: {"description": _PROBLEMS[code], "content": content} for code in codes}
@@ -110,14 +120,32 @@ _ROUTING: dict[str, Any] = {
     "stage": _TEXT,
     "received_at": {"type": "string", "format": "date-time"},
     "form": _TEXT,
-    "recipients": _list_of(id=_TEXT, name=_TEXT, reason=_TEXT, legal_basis=_TEXT, purpose=_TEXT, due=_TEXT_OR_NULL),
+    "recipients": _list_of(
+        id=_TEXT,
+        name=_TEXT,
+        reason=_TEXT,
+        legal_basis=_TEXT,
+        purpose=_TEXT,
+        regimes={"type": "array", "items": _TEXT},
+        due=_TEXT_OR_NULL,
+    ),
     "regimes": {"type": "array", "items": _TEXT},
     "clocks": _list_of(
-        regime=_TEXT, stage=_TEXT, text=_TEXT, starts_at=_TEXT, due_at=_TEXT_OR_NULL, due_date=_TEXT_OR_NULL
+        regime=_TEXT,
+        name=_TEXT,
+        stage=_TEXT,
+        text=_TEXT,
+        starts_at=_TEXT,
+        due_at=_TEXT_OR_NULL,
+        due_date=_TEXT_OR_NULL,
+        warn_date=_TEXT_OR_NULL,
+        target_at=_TEXT_OR_NULL,
     ),
     "reminders": _list_of(regime=_TEXT, remind_at=_TEXT, text=_TEXT),
     "not_triggered": _list_of(regime=_TEXT, reason=_TEXT),
+    "tlp": {"type": "object", "properties": {"victim": _TEXT, "technical": _TEXT}},
     "purposes": {"type": "array", "items": _TEXT},
+    "rule_version": _TEXT,
 }
 _RECEIPT = _ROUTING | {"report_id": _TEXT, "status_url": _TEXT, "possible_duplicate_of": _TEXT}
 _CASE = _ROUTING | {
@@ -126,7 +154,11 @@ _CASE = _ROUTING | {
     "excluded": _list_of(type=_TEXT, value=_TEXT, reason=_TEXT),
 }
 _SCHEMAS: dict[str, Any] = {
-    "Receipt": {"type": "object", "properties": _RECEIPT, "required": ["case_id", "report_id", "recipients"]},
+    "Receipt": {
+        "type": "object",
+        "properties": _RECEIPT,
+        "required": ["case_id", "report_id", "recipients", "clocks", "status_url"],
+    },
     "Case": {"type": "object", "properties": _CASE, "required": ["case_id", "recipients"]},
     "Problem": {
         "type": "object",

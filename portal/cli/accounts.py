@@ -3,110 +3,102 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 import click
 from sqlalchemy import select
 
-from config import Settings
 from exchange import accounts, carrying, installation, sectors
 from exchange.models import ApiKey, Organization, Person
 from exchange.sharing import Kind, Role, Scope
 from exchange.stores import open_stores
 from exchange.times import utcnow
+from portal.cli.chosen import settings
 
 
-def install(main: click.Group, settings: Callable[[], Settings]) -> None:
-    """Add the commands."""
-    _organizations(main, settings)
-    _accounts(main, settings)
-    _keys(main, settings)
+@click.group()
+def organization_command() -> None:
+    """Organizations."""
 
 
-def _organizations(main: click.Group, settings: Callable[[], Settings]) -> None:
-    @main.group()
-    def organization() -> None:
-        """Organizations."""
+@organization_command.command(name="add")
+@click.argument("ref")
+@click.option("--kind", type=click.Choice([kind.value for kind in Kind]), required=True)
+@click.option("--name-ja", required=True)
+@click.option("--name-en", required=True)
+@click.option("--sector", help="for operators and CEPTOARs, as in the sector table")
+@click.option("--authority", help="for authorities: their id, such as mlit")
+@click.option("--country", default="JP", show_default=True)
+@click.option("--isac", "isacs", multiple=True, help="may be given several times")
+@click.option("--ceptoar")
+@click.option("--council-member", is_flag=True)
+@click.option("--ci-operator", is_flag=True)
+@click.option("--act-special-operator", is_flag=True)
+@click.option("--public-body", is_flag=True)
+@click.option("--standing-scope", type=click.Choice([scope.value for scope in Scope]))
+@click.option("--domain", "domains", multiple=True, help="its own; never goes out as an indicator")
+@click.option("--network", "networks", multiple=True, help="its own, such as 198.51.100.0/24")
+def add_organization(**row: Any) -> None:
+    """Register an organization under REF, the id that its reports name.
 
-    @organization.command(name="add")
-    @click.argument("ref")
-    @click.option("--kind", type=click.Choice([kind.value for kind in Kind]), required=True)
-    @click.option("--name-ja", required=True)
-    @click.option("--name-en", required=True)
-    @click.option("--sector", help="for operators and CEPTOARs, as in the sector table")
-    @click.option("--authority", help="for authorities: their id, such as mlit")
-    @click.option("--country", default="JP", show_default=True)
-    @click.option("--isac", "isacs", multiple=True, help="may be given several times")
-    @click.option("--ceptoar")
-    @click.option("--council-member", is_flag=True)
-    @click.option("--ci-operator", is_flag=True)
-    @click.option("--act-special-operator", is_flag=True)
-    @click.option("--public-body", is_flag=True)
-    @click.option("--standing-scope", type=click.Choice([scope.value for scope in Scope]))
-    @click.option("--domain", "domains", multiple=True, help="its own; never goes out as an indicator")
-    @click.option("--network", "networks", multiple=True, help="its own, such as 198.51.100.0/24")
-    def add(**row: Any) -> None:
-        """Register an organization under REF, the id that its reports name.
-
-        \b
-        noroshi organization add ORG-1 --kind operator --name-ja 例電力 --name-en "Rei Power" --sector electricity
-        """
-        if row["sector"]:
-            try:
-                sectors.sector_of(row["sector"], utcnow())
-            except ValueError as error:
-                raise click.BadParameter(str(error), param_hint="--sector") from None
-        row |= {name: list(row[name]) for name in ("isacs", "domains", "networks")}
-        with open_stores(settings()).case.transaction() as db:
-            if db.scalar(select(Organization.id).where(Organization.ref == row["ref"])):
-                raise click.ClickException(f"there is an organization {row['ref']} already")
-            installation.add_organization(db, row, now=utcnow())
-        click.echo(f"organization {row['ref']} is registered")
+    \b
+    noroshi organization add ORG-1 --kind operator --name-ja 例電力 --name-en "Rei Power" --sector electricity
+    """
+    if row["sector"]:
+        try:
+            sectors.sector_of(row["sector"], utcnow())
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--sector") from None
+    row |= {name: list(row[name]) for name in ("isacs", "domains", "networks")}
+    with open_stores(settings()).case.transaction() as db:
+        if db.scalar(select(Organization.id).where(Organization.ref == row["ref"])):
+            raise click.ClickException(f"there is an organization {row['ref']} already")
+        installation.add_organization(db, row, now=utcnow())
+    click.echo(f"organization {row['ref']} is registered")
 
 
-def _accounts(main: click.Group, settings: Callable[[], Settings]) -> None:
-    @main.group()
-    def account() -> None:
-        """Accounts of people and machines."""
-
-    @account.command(name="add")
-    @click.argument("username")
-    @click.option("--organization", "ref", required=True)
-    @click.option("--role", "roles", multiple=True, required=True, type=click.Choice([r.value for r in Role]))
-    def add(username: str, ref: str, roles: tuple[str, ...]) -> None:
-        """Give USERNAME an account; prints its password and its key, this once.
-
-        \b
-        noroshi account add rei-duty --organization ORG-1 --role reporter
-        """
-        stores, now, chosen = open_stores(settings()), utcnow(), [Role(role) for role in roles]
-        password = secrets.token_urlsafe(15)
-        with stores.case.transaction() as db:
-            own = db.scalars(select(Organization).where(Organization.ref == ref)).one_or_none()
-            if own is None:
-                raise click.ClickException(f"there is no organization {ref}")
-            if db.scalar(select(Person.id).where(Person.username == accounts.canonical(username))):
-                raise click.ClickException(f"the name {username} is taken")
-            person = accounts.add_person(db, own, username=username, roles=chosen, password=password, now=now)
-            key = accounts.issue_key(db, person, scopes=installation.scopes_of(chosen), now=now)
-        carrying.account(stores, person.id)
-        click.echo(f"username {person.username}\npassword {password}\nkey      {key}")
+@click.group()
+def account_command() -> None:
+    """Accounts of people and machines."""
 
 
-def _keys(main: click.Group, settings: Callable[[], Settings]) -> None:
-    @main.group()
-    def key() -> None:
-        """API and feed keys."""
+@account_command.command(name="add")
+@click.argument("username")
+@click.option("--organization", "ref", required=True)
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice([r.value for r in Role]))
+def add_account(username: str, ref: str, roles: tuple[str, ...]) -> None:
+    """Give USERNAME an account; prints its password and its key, this once.
 
-    @key.command()
-    @click.argument("username")
-    def revoke(username: str) -> None:
-        """Revoke every key of USERNAME: over in every process from the next request on."""
-        stores, now = open_stores(settings()), utcnow()
-        with stores.case.reading() as db:
-            held = select(ApiKey.id).join(Person).where(Person.username == accounts.canonical(username))
-            ids = db.scalars(held.where(ApiKey.revoked_at.is_(None))).all()
-        for key_id in ids:
-            carrying.revoke_key(stores, key_id, by="installation", now=now)
-        click.echo(f"{len(ids)} keys revoked")
+    \b
+    noroshi account add rei-duty --organization ORG-1 --role reporter
+    """
+    stores, now, chosen = open_stores(settings()), utcnow(), [Role(role) for role in roles]
+    password = secrets.token_urlsafe(15)
+    with stores.case.transaction() as db:
+        own = db.scalars(select(Organization).where(Organization.ref == ref)).one_or_none()
+        if own is None:
+            raise click.ClickException(f"there is no organization {ref}")
+        if db.scalar(select(Person.id).where(Person.username == accounts.canonical(username))):
+            raise click.ClickException(f"the name {username} is taken")
+        person = accounts.add_person(db, own, username=username, roles=chosen, password=password, now=now)
+        key = accounts.issue_key(db, person, scopes=installation.scopes_of(chosen), now=now)
+    carrying.account(stores, person.id)
+    click.echo(f"username {person.username}\npassword {password}\nkey      {key}")
+
+
+@click.group()
+def key_command() -> None:
+    """API and feed keys."""
+
+
+@key_command.command()
+@click.argument("username")
+def revoke(username: str) -> None:
+    """Revoke every key of USERNAME: over in every process from the next request on."""
+    stores, now = open_stores(settings()), utcnow()
+    with stores.case.reading() as db:
+        held = select(ApiKey.id).join(Person).where(Person.username == accounts.canonical(username))
+        ids = db.scalars(held.where(ApiKey.revoked_at.is_(None))).all()
+    for key_id in ids:
+        carrying.revoke_key(stores, key_id, by="installation", now=now)
+    click.echo(f"{len(ids)} keys revoked")

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-import sys
+from importlib import import_module
 
 import click
 
-from config import Settings, SettingsError
-from portal.cli import accounts, installation, measure, reports
+# A reporter's script needs little and should start at once, so a command's module is loaded when it is called.
+_COMMANDS = {
+    "start": "portal.cli.installation",
+    "migrate": "portal.cli.installation",
+    "doctor": "portal.cli.installation",
+    "settings": "portal.cli.installation",
+    "audit": "portal.cli.installation",
+    "organization": "portal.cli.accounts",
+    "account": "portal.cli.accounts",
+    "key": "portal.cli.accounts",
+    "report": "portal.cli.reports",
+    "demo": "portal.cli.reports",
+    "measure": "portal.cli.measure",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _LazyGroup(click.Group):
+    """A group whose commands are found by name: the module's `<name>_command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        found: click.Command = getattr(import_module(module), f"{cmd_name}_command")
+        return found
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
     """Noroshi: one report, every authority informed, what others may know in their feed a minute later.
 
@@ -19,18 +45,3 @@ def main() -> None:
     noroshi report submit report.json      file a quick report (速報)
     noroshi doctor                         say what is wrong with this installation
     """
-
-
-def settings() -> Settings:
-    """The settings of this process; what is wrong with them ends it."""
-    try:
-        return Settings.read()
-    except SettingsError as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
-
-
-installation.install(main, settings)
-accounts.install(main, settings)
-reports.install(main, settings)
-measure.install(main, settings)

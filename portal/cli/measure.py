@@ -6,7 +6,6 @@ import json
 import secrets
 import statistics
 import time
-from collections.abc import Callable
 
 import click
 import requests.auth
@@ -15,44 +14,42 @@ from taxii2client.v21 import Collection, Server
 
 from config import Settings
 from exchange.times import utcnow
+from portal.cli.chosen import settings
 from portal.cli.reports import demo_accounts, post
 
 _GIVE_UP_S = 60.0
 _BETWEEN_POLLS_S = 0.05
 
 
-def install(main: click.Group, settings: Callable[[], Settings]) -> None:
-    """Add the command."""
-
-    @main.command()
-    @click.option("--filings", default=20, show_default=True)
-    @click.option("--reporter", default="org-001", show_default=True)
-    @click.option("--reader", default="t-isac", show_default=True)
-    def measure(filings: int, reporter: str, reader: str) -> None:
-        """File invented reports in a running demonstration, and time each from receipt to a poller's hands."""
-        chosen = settings()
-        keys = {row["username"]: row["api_key"] for row in demo_accounts(chosen)}
-        collection = _collection(chosen, reader, keys[reader])
-        times = [_once(chosen, keys[reporter], collection) for _ in track(range(filings), "filing")]
-        click.echo(
-            f"{filings} filings, receipt to visible in the feed: median {statistics.median(times):.2f} s, "
-            f"slowest {max(times):.2f} s"
-        )
+@click.command()
+@click.option("--filings", default=20, show_default=True)
+@click.option("--reporter", default="org-001", show_default=True)
+@click.option("--reader", default="t-isac", show_default=True)
+def measure_command(filings: int, reporter: str, reader: str) -> None:
+    """File invented reports in a running demonstration, and time each from receipt to a poller's hands."""
+    chosen = settings()
+    keys = {row["username"]: row["api_key"] for row in demo_accounts(chosen)}
+    collection = _collection(chosen, reader, keys[reader])
+    times = [_once(chosen, keys[reporter], collection) for _ in track(range(filings), "filing")]
+    click.echo(
+        f"{filings} filings, receipt to visible in the feed: median {statistics.median(times):.2f} s, "
+        f"slowest {max(times):.2f} s"
+    )
 
 
-def _collection(settings: Settings, username: str, key: str) -> Collection:
+def _collection(chosen: Settings, username: str, key: str) -> Collection:
     auth = requests.auth.HTTPBasicAuth(username, key)
-    server = Server(settings.taxii_url, auth=auth)
+    server = Server(chosen.taxii_url, auth=auth)
     shown = {one.alias: one for one in server.default.collections}
     found: Collection = shown[f"isac-{username}"]
     return found
 
 
-def _once(settings: Settings, key: str, collection: Collection) -> float:
+def _once(chosen: Settings, key: str, collection: Collection) -> float:
     """Seconds from the receipt until the poller holds the report's own indicator."""
     name = f"{secrets.token_hex(8)}.example"
     since = utcnow()
-    status, answer = post(settings.portal_url, key, _report(name), secrets.token_urlsafe(16))
+    status, answer = post(chosen.portal_url, key, _report(name), secrets.token_urlsafe(16))
     if status != 201:
         raise click.ClickException(f"not filed ({status}): {answer.get('detail')}")
     start = time.monotonic()

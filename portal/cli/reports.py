@@ -7,7 +7,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -15,47 +15,48 @@ import click
 
 from config import Settings
 from exchange.tables import table
+from portal.cli.chosen import settings
 
 _TIMEOUT_S = 30
 
 
-def install(main: click.Group, settings: Callable[[], Settings]) -> None:
-    """Add the commands."""
+@click.group()
+def report_command() -> None:
+    """Reports."""
 
-    @main.group()
-    def report() -> None:
-        """Reports."""
 
-    @report.command()
-    @click.argument("file", type=click.File("rb"))
-    @click.option("--account", help="in a demonstration: whose key to use, such as org-001")
-    @click.option("--url", help="the portal; default: the one of these settings")
-    @click.option("--idempotency-key", help="give the same one again after a failure; default: a new one")
-    @click.option("--json", "as_json", is_flag=True, help="print the whole receipt")
-    def submit(file: Any, account: str | None, url: str | None, idempotency_key: str | None, as_json: bool) -> None:
-        """File the quick report (速報) in FILE, or - for standard input.
+@report_command.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--account", help="in a demonstration: whose key to use, such as org-001")
+@click.option("--url", help="the portal; default: the one of these settings")
+@click.option("--idempotency-key", help="give the same one again after a failure; default: a new one")
+@click.option("--json", "as_json", is_flag=True, help="print the whole receipt")
+def submit(file: Any, account: str | None, url: str | None, idempotency_key: str | None, as_json: bool) -> None:
+    """File the quick report (速報) in FILE, or - for standard input.
 
-        The key comes from NOROSHI_API_KEY, or from the demonstration's accounts with --account; without
-        either, a demonstration uses the key of the organisation that the report names.
+    The key comes from NOROSHI_API_KEY, or from the demonstration's accounts with --account; without
+    either, a demonstration uses the key of the organisation that the report names.
 
-        \b
-        noroshi demo report S01 | noroshi report submit -
-        NOROSHI_API_KEY=noroshi_... noroshi report submit report.json --url https://noroshi.example
-        """
-        body, chosen = file.read(), settings()
-        key = os.environ.get("NOROSHI_API_KEY") or _demo_key(chosen, account, body)
-        status, answer = post(url or chosen.portal_url, key, body, idempotency_key or str(uuid4()))
-        _tell(status, answer, as_json)
+    \b
+    noroshi demo report S01 | noroshi report submit -
+    NOROSHI_API_KEY=noroshi_... noroshi report submit report.json --url https://noroshi.example
+    """
+    body, chosen = file.read(), settings()
+    key = os.environ.get("NOROSHI_API_KEY") or _demo_key(chosen, account, body)
+    status, answer = post(url or chosen.portal_url, key, body, idempotency_key or str(uuid4()))
+    _tell(status, answer, as_json)
 
-    @main.group()
-    def demo() -> None:
-        """The demonstration's invented reports and accounts."""
 
-    @demo.command(name="report")
-    @click.argument("sample")
-    def show_report(sample: str) -> None:
-        """Print one of the ten invented reports, S01 to S10, as the API takes it."""
-        click.echo(json.dumps(demo_report(sample), ensure_ascii=False, indent=1))
+@click.group()
+def demo_command() -> None:
+    """The demonstration's invented reports and accounts."""
+
+
+@demo_command.command(name="report")
+@click.argument("sample")
+def show_report(sample: str) -> None:
+    """Print one of the ten invented reports, S01 to S10, as the API takes it."""
+    click.echo(json.dumps(demo_report(sample), ensure_ascii=False, indent=1))
 
 
 def demo_report(sample: str) -> dict[str, Any]:
@@ -66,18 +67,18 @@ def demo_report(sample: str) -> dict[str, Any]:
     raise click.ClickException(f"there is no invented report {sample}; try S01 to S10")
 
 
-def demo_accounts(settings: Settings) -> list[dict[str, Any]]:
+def demo_accounts(chosen: Settings) -> list[dict[str, Any]]:
     """The demonstration's accounts. Raises: ClickException if this is none."""
     try:
-        accounts: list[dict[str, Any]] = json.loads(settings.demo_accounts.read_text(encoding="utf-8"))
+        accounts: list[dict[str, Any]] = json.loads(chosen.demo_accounts.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise click.ClickException("no key: set NOROSHI_API_KEY (this is no demonstration)") from None
     return accounts
 
 
-def _demo_key(settings: Settings, account: str | None, body: bytes) -> str:
+def _demo_key(chosen: Settings, account: str | None, body: bytes) -> str:
     wanted = account or _named_organisation(body)
-    keys = {row["username"]: row["api_key"] for row in demo_accounts(settings)}
+    keys = {row["username"]: row["api_key"] for row in demo_accounts(chosen)}
     if wanted is None or wanted.lower() not in keys:
         raise click.ClickException("no key: set NOROSHI_API_KEY, or name a demonstration account with --account")
     return str(keys[wanted.lower()])

@@ -95,8 +95,8 @@ class Supervisor:
     def _commands(self) -> list[tuple[str, list[str]]]:
         s, bin_folder = self._settings, Path(sys.executable).parent
         granian = [str(bin_folder / "granian"), "--interface", "wsgi", "--host", s.host, "--no-ws"]
-        granian += ["--workers", "1", "--blocking-threads", "64", "--respawn-failed-workers", "--log-level", "warning"]
-        celery = [sys.executable, "-m", "celery", "-A", "workers.main", "worker", "-B", "-P", "threads", "-c", "4"]
+        granian += ["--workers", "1", "--blocking-threads", "64", "--respawn-failed-workers", "--log-level", "error"]
+        celery = [sys.executable, "-m", "celery", "--quiet", "-A", "workers.main", "worker", "-P", "threads", "-c", "4"]
         celery += ["--loglevel", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         return [
             ("portal", [*granian, "--port", str(s.portal_port), "portal.wsgi:app"]),
