@@ -102,7 +102,7 @@ def hash_of(secret: str) -> str:
 
 
 def canonical(username: str) -> str:
-    """One spelling of a name: NFKC, no case, no blanks around it; NUL, which PostgreSQL cannot hold, shows as U+FFFD."""
+    """One spelling of a name: NFKC, no case, no blanks around it; NUL, which PostgreSQL cannot hold, is U+FFFD."""
     return unicodedata.normalize("NFKC", username).strip().casefold().replace("\0", "\ufffd")
 
 

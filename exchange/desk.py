@@ -21,6 +21,7 @@ from exchange.sharing import Permission, Purpose, Viewer, permitted, visible_to
 from exchange.stix.render import Rendered
 
 _LONGEST = 4000
+_TIMES = {"created", "modified", "valid_from", "valid_until", "object_modified"}
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,14 @@ def released_text(db: Session, case_id: UUID) -> dict[str, str] | None:
 def view(db: Session, case: Case, description: Mapping[str, str] | None, *, now: datetime) -> View:
     """What releasing `description` would publish, over all editions of the case."""
     objects = [one for e in editions.of_case(db, case) for one in editions.view(db, e, description, now=now)]
-    said = hashlib.sha256("\n".join(f"{one.id} {one.digest}" for one in objects).encode())
+    said = hashlib.sha256(b"\n".join(_without_times(one.body) for one in objects))
     return View(objects, said.hexdigest())
+
+
+def _without_times(body: bytes) -> bytes:
+    """What an object says; its times become those of the release."""
+    said = {name: value for name, value in orjson.loads(body).items() if name not in _TIMES}
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
 
 
 def release(db: Session, proposal_id: UUID, *, shown: str, by: Viewer, now: datetime) -> Proposal:

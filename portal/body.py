@@ -36,12 +36,18 @@ def install(app: Flask) -> None:
 def _take() -> None:
     if request.method not in _METHODS_WITH_BODY:
         return
+    stream, announced = request.environ["wsgi.input"], request.content_length
+    # Until it is here as a whole nobody reads any of it, not even to see in which language to refuse it.
+    _put(b"")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType
-    limit = _API_BYTES if request.path.startswith("/api/") else _FORM_BYTES
-    body = read(request.environ["wsgi.input"], request.content_length, limit)
+    body = read(stream, announced, _API_BYTES if request.path.startswith("/api/") else _FORM_BYTES)
     if request.mimetype == _FORM and body.count(b"&") >= _FORM_FIELDS:
         raise RequestEntityTooLarge
+    _put(body)
+
+
+def _put(body: bytes) -> None:
     request.environ["wsgi.input"] = BytesIO(body)
     request.environ["CONTENT_LENGTH"] = str(len(body))
     request.environ.pop("HTTP_TRANSFER_ENCODING", None)

@@ -9,11 +9,10 @@ LANGUAGES = ("ja", "en")
 
 def chosen() -> str:
     """`ja` or `en`."""
-    typed = request.form.get("lang") if request.method == "POST" and _has_form() else None
-    for wish in (typed, session.get("lang")):
-        if wish in LANGUAGES:
-            return str(wish)
-    return request.accept_languages.best_match(LANGUAGES) or "ja"
+    if request.method == "POST" and _has_form() and request.form.get("lang") in LANGUAGES:
+        session["lang"] = request.form["lang"]
+    kept = session.get("lang")
+    return kept if kept in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or "ja"
 
 
 def other() -> str:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
+import pytest
 import requests
 from requests.auth import AuthBase
 from taxii2client.v21 import Collection, Server, as_pages
@@ -24,7 +25,10 @@ NOROSHI = Path(sys.executable).with_name("noroshi")
 Json = dict[str, Any]
 
 
-def until[T](condition: Callable[[], T], within_s: float = 30.0) -> T:
+Answer = TypeVar("Answer")
+
+
+def until(condition: Callable[[], Answer | None], within_s: float = 30.0) -> Answer:
     """The first answer of `condition` that is true. Raises: AssertionError with the last one after `within_s`."""
     deadline = time.monotonic() + within_s
     while not (answer := condition()):
@@ -54,7 +58,7 @@ def is_open(port: int) -> bool:
 
 @dataclass(frozen=True)
 class Process:
-    """A running process, as `ps` shows it."""
+    """A running process, as /proc shows it."""
 
     pid: int
     parent: int
@@ -63,7 +67,7 @@ class Process:
 
     @property
     def leads(self) -> bool:
-        """Whether it is the first of its group: what the supervisor started itself."""
+        """Whether the supervisor started it itself: each of its programs has a group of its own."""
         return self.pid == self.group
 
     def kill(self) -> None:
@@ -74,14 +78,17 @@ class Process:
             return
 
 
-def _all_processes() -> Iterator[Process]:
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,args="], capture_output=True, text=True, check=True
-    )
-    for line in listed.stdout.splitlines():
-        pid, parent, group, state, command = line.split(maxsplit=4)
-        if not state.startswith("Z"):
-            yield Process(int(pid), int(parent), int(group), command)
+def _processes_with(variable: str) -> Iterator[Process]:
+    """Every running process that was started with this `NAME=value` in its environment, orphans included."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if variable.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                state, parent, group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if state not in "ZX":
+                    yield Process(int(folder.name), int(parent), int(group), command)
+        except OSError:  # It ended meanwhile, or is somebody else's.
+            continue
 
 
 class Installation:
@@ -95,21 +102,21 @@ class Installation:
         self.portal_url = f"http://127.0.0.1:{chosen['NOROSHI_PORTAL_PORT']}"
         self.taxii_url = f"http://127.0.0.1:{chosen['NOROSHI_TAXII_PORT']}/taxii2/"
         self.supervisor: subprocess.Popen[bytes] | None = None
-        self._groups: set[int] = set()
+        if not Path("/proc/self/environ").exists():
+            pytest.skip("what runs is read from /proc, which this system has not")
 
     def start(self) -> None:
         """Returns when both doors answer."""
         with self.said.open("wb") as out:
-            self.supervisor = subprocess.Popen(
+            self.supervisor = started = subprocess.Popen(
                 [NOROSHI, "start"], cwd=self.folder, env=self.environ, stdout=out, stderr=out, start_new_session=True
             )
-        until(lambda: "Ctrl-C" in self.said.read_text() or self.supervisor.poll() is not None, 90)
-        assert self.supervisor.poll() is None, self.logs()
+        until(lambda: "Ctrl-C" in self.said.read_text() or started.poll() is not None, 90)
+        assert started.poll() is None, self.logs()
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """Ask the supervisor alone to stop, as a person does; returns its exit code."""
         assert self.supervisor is not None
-        self.processes()
         self.supervisor.send_signal(number)
         return self.supervisor.wait(timeout=30)
 
@@ -120,14 +127,10 @@ class Installation:
         for process in self.processes():
             process.kill()
 
-    def processes(self, name: str = "") -> list[Process]:
-        """What runs of it, orphans included; `name` is a word of the command line."""
-        if self.supervisor is None:
-            return []
-        running = list(_all_processes())
-        self._groups |= {self.supervisor.pid}
-        self._groups |= {one.group for one in running if one.parent == self.supervisor.pid}
-        return [one for one in running if one.group in self._groups and name in one.command]
+    def processes(self, word: str = "") -> list[Process]:
+        """What runs of it, orphans included, with this word in the command line."""
+        own = f"NOROSHI_PORTAL_PORT={self.environ['NOROSHI_PORTAL_PORT']}"
+        return [one for one in _processes_with(own) if word in one.command]
 
     def run(self, *command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """One `noroshi` command with the settings of this installation."""
@@ -204,7 +207,7 @@ class Bearer(AuthBase):
 @contextmanager
 def polling(taxii_url: str, auth: AuthBase) -> Iterator[dict[str, Collection]]:
     """The collections of the default API root that this account may read, by alias."""
-    with Server(taxii_url, auth=auth) as server:
+    with Server(taxii_url, auth=auth) as server, server.default:
         yield {one.alias: one for one in server.default.collections}
 
 

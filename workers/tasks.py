@@ -98,7 +98,7 @@ def _claimed(event_id: str, act: Callable[[UUID], None]) -> None:
     try:
         act(subject)
     except Exception as error:  # noqa: BLE001  Whatever failed, others must be able to take the event.
-        _log.error("event.failed", event=event_id, kind=type(error).__name__, exc_info=True)
+        _log.error("step.failed", event_id=event_id, kind=type(error).__name__, exc_info=True)
         with case.transaction() as db:
             outbox.let_go(db, event, now=utcnow(), fault=type(error).__name__)
         return

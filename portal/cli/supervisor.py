@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -72,13 +73,15 @@ class Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        """Prepare, start, watch; 0 after Ctrl-C or SIGTERM, 1 if it cannot start."""
+        """Prepare, start, watch; 0 after Ctrl-C, SIGTERM or a hang-up, 1 if it cannot start."""
         if taken := self._ports_taken():
             click.echo(f"port {taken} is taken: is this installation running already? Choose another port.", err=True)
             return 1
         self._prepare()
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it, and so do we then.
+            signal.signal(signal.SIGHUP, self._stop)
         for child in self._children:
             child.start(self._environment)
         try:
@@ -171,9 +174,10 @@ class Supervisor:
                 child.start(self._environment)
 
     def _end(self) -> None:
-        click.echo("stopping ...", err=True)
         for child in self._children:
             child.signal(signal.SIGTERM)
+        with suppress(OSError):  # The terminal may be gone.
+            click.echo("stopping ...", err=True)
         deadline = time.monotonic() + _STOP_WITHIN_S
         while any(child.running for child in self._children) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,7 +29,7 @@ class Released:
 
     edition: Any
     type: str
-    name: str
+    name: Any
     modified: datetime | None
     tlp: str
 
@@ -52,17 +53,33 @@ def show(ref: str) -> ResponseReturnValue:
             recipients=wording.recipients(version.decision, version.received_at),
             clocks=wording.clocks(version.decision),
             reminders=version.decision["reminders"],
-            released=[_released(row) for row in editions.released(db, case)],
+            released=_released(editions.released(db, case)),
             found=_found(db, case),
             waiting=desk.open_proposal(db, case) is not None,
         )
 
 
-def _released(row: EditionObject) -> Released:
-    assert row.body is not None
-    stix = orjson.loads(row.body)
-    name = stix.get("name") or stix.get("relationship_type") or stix.get("value") or ""
-    return Released(wording.EDITIONS[EditionKind(row.edition.kind)], stix["type"], name, row.modified, row.edition.tlp)
+def _released(rows: Sequence[EditionObject]) -> list[Released]:
+    """Every object, with its name in both languages if it has one."""
+    objects = [(row, orjson.loads(row.body or b"{}")) for row in rows]
+    twins = {one["object_ref"]: one["contents"] for _, one in objects if one["type"] == "language-content"}
+    return [
+        Released(
+            wording.EDITIONS[EditionKind(row.edition.kind)],
+            one["type"],
+            _named(one, twins.get(one["id"], {})),
+            row.modified,
+            row.edition.tlp,
+        )
+        for row, one in objects
+    ]
+
+
+def _named(one: dict[str, Any], twin: dict[str, dict[str, str]]) -> dict[str, str] | None:
+    if "name" not in one:
+        return None
+    names = {lang: wording.defanged(one["name"]) for lang in ("ja", "en")}
+    return names | {lang: wording.defanged(texts["name"]) for lang, texts in twin.items()}
 
 
 def _found(db: Session, case: Case) -> list[wording.Found]:

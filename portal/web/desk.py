@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from exchange import audit, desk, incidents, rules, sectors
+from exchange import audit, desk, editions, incidents, rules, sectors
 from exchange.errors import Invalid, NotPermitted
 from exchange.form import message
 from exchange.models import Case
@@ -146,7 +146,7 @@ def _page(
         purpose_problem=problem,
         opened=given is not None,
         answers=wording.answers(given) if given is not None else [],
-        can_share=bool(wording.editions_of(found.share_scope)),
+        can_share=bool(editions.of_case(db, found)),
         typed=typed or {"ja": "", "en": ""},
         problems=problems or [],
         proposal=waiting,

@@ -54,8 +54,6 @@ def check() -> ResponseReturnValue:
     viewer, now = current.viewer(), utcnow()
     with current.case_store().reading() as db:
         own = accounts.own_organization(db, viewer, None)
-        if "lang" in request.form:
-            return _form(db, own, _typed())
         try:
             quick = incidents.read(db, form.from_form(_typed()), by=viewer, now=now)
         except Invalid as error:

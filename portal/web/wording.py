@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from exchange import form, rules, sectors, sharing
-from exchange.extraction import defang
+from exchange.extraction import defang, extract
 from exchange.sharing import EditionKind, Scope
 from exchange.tables import table
 
@@ -142,6 +142,14 @@ class Found:
 def found(values: Iterable[tuple[str, str, str | None]]) -> list[Found]:
     """From (type, value, reason code)."""
     return [Found(kind, defang(value, kind), excluded_because(why) if why else None) for kind, value, why in values]
+
+
+def defanged(text: str) -> str:
+    """The text with every address and name in it made harmless to click."""
+    out, done = "", 0
+    for one in extract(text, documentation_is_real=True):
+        out, done = out + text[done : one.start] + defang(one.value, one.type), one.end
+    return out + text[done:]
 
 
 def excluded_because(code: str) -> Words:
