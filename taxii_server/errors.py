@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import orjson
 import structlog
-from flask import Flask, Response
+from flask import Flask, Response, request
 from medallion.exceptions import MedallionError
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 
 from exchange.errors import BadCursor, NotFound, Unavailable
 
@@ -28,7 +29,14 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(Exception, _bug)
+    app.before_request(_stay)
     app.after_request(_headers)
+
+
+def _stay() -> None:
+    """A path without its last slash is another path (TAXII 2.1, section 3.1), not a way to one."""
+    if isinstance(request.routing_exception, RequestRedirect):
+        raise NotFound
 
 
 def _processing(error: MedallionError) -> Response:
@@ -39,8 +47,6 @@ def _processing(error: MedallionError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    if status == 308:  # A path without its last slash is another path (TAXII 2.1, section 3.1).
-        status = 404
     title = _TITLES.get(status, "Error")
     allow = {"Allow": error.get_response().headers["Allow"]} if status == 405 else {}
     return error_response(status, title, _DESCRIPTIONS.get(status, title), **allow)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from celery import Celery
-from kombu import Connection
+from kombu.connection import Connection
 from kombu.simple import SimpleQueue
 
 from config import Settings
@@ -57,7 +57,7 @@ def _put(queue: SimpleQueue, *messages: str) -> None:
 
 
 def _take_all(folder: Path) -> list[str]:
-    taken = []
+    taken: list[str] = []
     with _connect(folder) as connection, connection.SimpleQueue("noroshi") as queue:
         while True:
             try:

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from exchange import audit, desk, editions, incidents, rules, sectors
+from exchange import accounts, audit, desk, editions, incidents, rules, sectors
 from exchange.errors import Invalid, NotPermitted
 from exchange.form import message
 from exchange.models import Case
@@ -145,6 +145,7 @@ def _page(
         purpose=purpose,
         purpose_problem=problem,
         opened=given is not None,
+        organization=accounts.profile_of(db, found.organization) if given is not None else {},
         answers=wording.answers(given) if given is not None else [],
         can_share=bool(editions.of_case(db, found)),
         typed=typed or {"ja": "", "en": ""},

@@ -57,6 +57,8 @@ def answers(given: Mapping[str, Any]) -> list[Answer]:
 def _shown(name: str, value: Any) -> list[Any]:
     if form.FIELDS[name]["input"] == "datetime":
         return [datetime.fromisoformat(value)]
+    if form.FIELDS[name]["free_text"]:
+        return [defanged(value)]
     values = value if isinstance(value, list | tuple) else [value]
     return [option(name, one) for one in values]
 
