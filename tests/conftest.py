@@ -100,13 +100,15 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, _sqlite_template: P
 
 
 def _fresh_postgresql(settings: Settings) -> None:
+    """Schemas as the code has them, and no rows but those of a new installation."""
     stores = open_stores(settings)
-    stores.case.migrate()
-    stores.released.migrate()
     for store, base in ((stores.case, CaseBase), (stores.released, ReleasedBase)):
-        tables = ", ".join(f'"{name}"' for name in base.metadata.tables if name != "audit_head")
+        if store.faults():
+            store.migrate()
+        emptied = [table for table in reversed(base.metadata.sorted_tables) if table.name != "audit_head"]
         with store.engine.begin() as connection:
-            connection.execute(sa.text(f"TRUNCATE {tables} RESTART IDENTITY"))
+            # DELETE is many times faster than TRUNCATE on tables of a few rows.
+            connection.exec_driver_sql("; ".join(f'DELETE FROM "{table.name}"' for table in emptied))
             if base is CaseBase:
                 connection.execute(sa.text("UPDATE audit_head SET seq = 0, mac = :start").bindparams(start="0" * 64))
     carrying.install(stores, now=NOW)

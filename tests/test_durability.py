@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,20 +18,23 @@ import pytest
 import requests
 import sqlalchemy as sa
 from requests.auth import HTTPBasicAuth
+from sqlalchemy.orm import Session
 
 from config import Settings
-from exchange import audit
+from exchange import accounts, audit, installation
 from exchange.db import vault_of
-from exchange.models import Case, Event
+from exchange.models import Case, Event, Organization
+from exchange.sharing import Kind, Role
 from exchange.stores import Stores, open_stores
 from exchange.times import utcnow
 from tests.live import Installation, Json, Process, free_port, is_open, polling, post_report, running, until, walk
+from tests.make import make_organization
 from tests.services import postgresql_server
 
 pytestmark = pytest.mark.timeout(300)
 
 FILINGS = 200
-PORTION = 20
+PORTION = 25
 AT_ONCE = 8
 RECOVERED_WITHIN_S = 120.0
 
@@ -45,19 +48,21 @@ class Scene:
     reader: str
     reader_key: str
     kill_broker: Callable[[], None]
-
-    @contextmanager
-    def stores(self) -> Iterator[Stores]:
-        """Both stores, beside the running installation."""
-        opened = open_stores(Settings.read(self.installation.environ))
-        yield opened
-        opened.close()
+    stores: Stores
 
     def feed(self) -> list[Json]:
         """Every version of every object that the reader can get."""
         auth = HTTPBasicAuth(self.reader, self.reader_key)
         with polling(self.installation.taxii_url, auth) as collections:
             return walk(collections[f"isac-{self.reader}"], version="all")
+
+
+@contextmanager
+def _opened(environ: Mapping[str, str]) -> Iterator[Stores]:
+    """Both stores, beside the running installation."""
+    stores = open_stores(Settings.read(environ))
+    yield stores
+    stores.close()
 
 
 # --- embedded: two files and a folder ------------------------------------------------------------------
@@ -67,14 +72,16 @@ class Scene:
 def embedded(tmp_path: Path) -> Iterator[Scene]:
     """The demonstration. Its broker is a folder."""
     var = tmp_path / "var"
-    with running(tmp_path, NOROSHI_VAR=str(var), NOROSHI_CLAIM_LEASE_S="5") as installation:
-        keys = {name: installation.key(name) for name in ("org-001", "t-isac")}
+    environ = {"NOROSHI_VAR": str(var), "NOROSHI_CLAIM_LEASE_S": "5"}
+    with running(tmp_path, **environ) as started, _opened(environ) as stores:
+        reporter, reader = started.key("org-001"), started.key("t-isac")
         yield Scene(
-            installation,
-            keys["org-001"],
+            started,
+            reporter,
             "t-isac",
-            keys["t-isac"],
+            reader,
             kill_broker=lambda: shutil.rmtree(var / "queue", ignore_errors=True),
+            stores=stores,
         )
 
 
@@ -146,45 +153,38 @@ def databases() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def at_scale(tmp_path: Path, databases: dict[str, str], redis: Redis) -> Iterator[Scene]:
-    """An exercise on servers, furnished with the commands of an operator."""
+    """An exercise on servers."""
     environ = databases | {
         "NOROSHI_VAR": str(tmp_path / "var"),
         "NOROSHI_BROKER_URL": f"redis://127.0.0.1:{redis.port}/0",
         "NOROSHI_INSTALLATION": "exercise",
         "NOROSHI_CLAIM_LEASE_S": "5",
     }
-    keys = _furnish(Installation(tmp_path, **environ))
-    with running(tmp_path, **environ) as installation:
-        yield Scene(installation, keys["port-duty"], "t-isac", keys["t-isac"], kill_broker=redis.kill_and_start)
+    with _opened(environ) as stores:
+        reporter, reader = _furnish(stores, Settings.read(environ))
+        with running(tmp_path, **environ) as started:
+            yield Scene(started, reporter, "t-isac", reader, kill_broker=redis.kill_and_start, stores=stores)
 
 
 def test_at_scale_no_receipt_is_lost_when_everything_is_killed_in_turn(at_scale: Scene) -> None:
     _file_and_kill(at_scale)
 
 
-def _furnish(installation: Installation) -> dict[str, str]:
-    """An operator of the port sector and an ISAC; their keys by user name."""
-    names = ("--name-ja", "試験", "--name-en", "Trial")
-    _run(installation, ("migrate",))
-    _run(
-        installation,
-        ("organization", "add", "ORG-P", "--kind", "operator", "--sector", "port", *names),
-        ("organization", "add", "ISAC-T", "--kind", "isac", "--isac", "t-isac", *names),
-    )
-    reporter, reader = _run(
-        installation,
-        ("account", "add", "port-duty", "--organization", "ORG-P", "--role", "reporter"),
-        ("account", "add", "t-isac", "--organization", "ISAC-T", "--role", "reader"),
-    )
-    return {"port-duty": reporter.split()[-1], "t-isac": reader.split()[-1]}
+def _furnish(stores: Stores, settings: Settings) -> tuple[str, str]:
+    """An operator that reports and an ISAC that reads: their keys."""
+    installation.prepare(stores, settings, now=utcnow())
+    with stores.case.transaction() as db:
+        operator, isac = make_organization(db), make_organization(db, kind=Kind.ISAC, isacs=["t-isac"])
+        reporter = _key(db, operator, "port-duty", Role.REPORTER)
+        reader = _key(db, isac, "t-isac", Role.READER)
+    return reporter, reader
 
 
-def _run(installation: Installation, *commands: tuple[str, ...]) -> list[str]:
-    """What `noroshi` commands say that run at the same time."""
-    with ThreadPoolExecutor() as threads:
-        done = list(threads.map(lambda command: installation.run(*command), commands))
-    assert not any(one.returncode for one in done), [one.stderr for one in done]
-    return [one.stdout for one in done]
+def _key(db: Session, organization: Organization, username: str, role: Role) -> str:
+    """The worker carries it into the feed."""
+    now, scopes = utcnow(), installation.scopes_of([role])
+    person = accounts.add_person(db, organization, username=username, roles=[role], password=uuid4().hex, now=now)
+    return accounts.issue_key(db, person, scopes=scopes, now=now)
 
 
 # --- filing and killing --------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def _answers(name: str) -> dict[str, Any]:
 
 
 def _steps_done(scene: Scene) -> int:
-    with scene.stores() as stores, stores.case.reading() as db:
+    with scene.stores.case.reading() as db:
         return db.scalar(sa.select(sa.func.count()).select_from(Event).where(Event.done_at.is_not(None))) or 0
 
 
@@ -272,7 +272,7 @@ def _nothing_is_lost(scene: Scene, names: list[str], receipts: list[Json]) -> No
     numbers = {receipt["case_id"] for receipt in receipts}
     assert len(receipts) == len(numbers) == FILINGS
     until(lambda: _steps_left(scene) == 0, RECOVERED_WITHIN_S)
-    with scene.stores() as stores, stores.case.reading() as db:
+    with scene.stores.case.reading() as db:
         assert set(db.scalars(sa.select(Case.ref))) == numbers
         assert audit.verify(db, vault_of(db)).first_bad is None
     objects = scene.feed()
@@ -283,5 +283,5 @@ def _nothing_is_lost(scene: Scene, names: list[str], receipts: list[Json]) -> No
 
 
 def _steps_left(scene: Scene) -> int:
-    with scene.stores() as stores, stores.case.reading() as db:
+    with scene.stores.case.reading() as db:
         return db.scalar(sa.select(sa.func.count()).select_from(Event).where(Event.done_at.is_(None))) or 0

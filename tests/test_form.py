@@ -297,7 +297,7 @@ def test_a_message_is_the_fields_own_and_carries_its_numbers(lang):
     )
 
 
-def test_messages_need_nothing_but_the_two_parameters_we_give():
+def test_messages_need_nothing_but_the_parameters_we_give():
     needed = {
         name
         for words in table("problems").values()
@@ -305,7 +305,7 @@ def test_messages_need_nothing_but_the_two_parameters_we_give():
         for _, name, _, _ in string.Formatter().parse(text)
         if name
     }
-    assert needed == {"max", "option"}
+    assert needed == {"max", "option", "terms"}
 
 
 def test_a_posted_page_becomes_the_report_that_a_machine_would_send():

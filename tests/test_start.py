@@ -108,7 +108,8 @@ def test_the_worker_runs_without_a_word(filed: Filed) -> None:
 
 def test_a_second_installation_runs_beside_the_first(filed: Filed, tmp_path: Path) -> None:
     """And a hang-up of its terminal ends it as Ctrl-C does."""
-    with running(tmp_path, NOROSHI_VAR=str(tmp_path / "other" / "var")) as second:
+    elsewhere = {"NOROSHI_VAR": str(tmp_path / "other" / "var"), "NOROSHI_INSTALLATION": "exercise"}
+    with running(tmp_path, **elsewhere) as second:
         assert second.processes("workers.main")
         assert filed.seen_by("t-isac")
         assert second.stop(signal.SIGHUP) == 0
