@@ -43,6 +43,7 @@ class Settings:
         "live, demo or exercise. demo runs only embedded, on 127.0.0.1, and loads the demonstration data. "
         "Default: demo when both stores are SQLite, else live."
     )
+    queue: str = _setting("Name of the queue, where several installations share a broker.", "noroshi")
     host: str = _setting("Address that the portal and the TAXII server bind to (an address, not a name).", "127.0.0.1")
     portal_port: int = _setting("Port of the portal and its API.", 8000)
     taxii_port: int = _setting("Port of the TAXII server.", 8001)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, exists, false, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, false, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from exchange.db import add_if_absent
 from exchange.errors import Conflict, NotFound
 from exchange.models import Collection, Entry, FeedAccount, FeedKey, Grant, ObjectVersion, Poll
 from exchange.sharing import TLP, FeedRights, FeedViewer, receivable_by
@@ -51,22 +52,30 @@ def publish(
     """
     locked = db.scalars(select(Collection).order_by(Collection.position).with_for_update()).all()
     chosen = [collection for collection in locked if collection.alias in aliases]
-    versions = [_version(db, published, now) for published in objects]
+    versions = _versions(db, objects, now)
     return sum(_enter(db, collection, versions, tlp, now) for collection in chosen)
 
 
-def _version(db: Session, published: Publication, now: datetime) -> ObjectVersion:
-    """The stored version; a SCO's version is when it was first added anywhere (TAXII 2.1, section 3.4.1)."""
-    same = select(ObjectVersion).where(ObjectVersion.stix_id == published.stix_id)
-    if published.version is not None:
-        same = same.where(ObjectVersion.version == published.version)
-    found = db.scalars(same).one_or_none()
+def _versions(db: Session, objects: Sequence[Publication], now: datetime) -> list[ObjectVersion]:
+    """The stored versions; a SCO's version is when it was first added anywhere (TAXII 2.1, section 3.4.1)."""
+    ids = {published.stix_id for published in objects}
+    stored: dict[tuple[str, str | None], ObjectVersion] = {}
+    for row in db.scalars(select(ObjectVersion).where(ObjectVersion.stix_id.in_(ids))):
+        stored[row.stix_id, row.version] = stored[row.stix_id, None] = row
+    made = dict.fromkeys(_version(published, stored, now) for published in objects)
+    db.add_all(made)
+    db.flush()
+    return list(made)
+
+
+def _version(
+    published: Publication, stored: dict[tuple[str, str | None], ObjectVersion], now: datetime
+) -> ObjectVersion:
+    found = stored.get((published.stix_id, published.version))
     if found is None:
-        version = published.version or rfc3339(now)
-        found = ObjectVersion(stix_id=published.stix_id, version=version, type=published.type)
-        found.spec_version, found.body = "2.1", published.body
-        db.add(found)
-        db.flush()
+        found = ObjectVersion(stix_id=published.stix_id, version=published.version or rfc3339(now))
+        found.type, found.spec_version, found.body = published.type, "2.1", published.body
+        stored[published.stix_id, published.version] = found
     if found.body != published.body:
         raise Conflict(f"{published.stix_id}: this version already exists with different content")
     return found
@@ -77,35 +86,39 @@ def _enter(db: Session, collection: Collection, versions: list[ObjectVersion], t
     known = select(Entry.object_version_id, Entry.stix_id, ObjectVersion.version).join(ObjectVersion)
     rows = db.execute(known.where(Entry.collection_id == collection.id, Entry.stix_id.in_(ids))).all()
     present = {row.object_version_id for row in rows}
+    overtaken: list[str] = []
     newest = {row.stix_id: row.version for row in sorted(rows, key=lambda row: row.version)}
     fresh = [version for version in versions if version.id not in present]
+    entries: list[dict[str, object]] = []
     for version in fresh:
-        last = newest.get(version.stix_id, "") < version.version
-        if last and version.stix_id in newest:
-            _no_longer_last(db, collection.id, version.stix_id)
+        before = newest.get(version.stix_id)
+        last = before is None or before < version.version
+        if before is not None and last:
+            # The one before, in the store or in this very commit, is the last no more.
+            overtaken.append(version.stix_id)
+            entries = [one | {"last": one["last"] and one["stix_id"] != version.stix_id} for one in entries]
         collection.last_added = max(micros(now), collection.last_added + 1)
-        db.add(_entry(collection, version, tlp, first=version.stix_id not in newest, last=last))
-        newest[version.stix_id] = max(newest.get(version.stix_id, ""), version.version)
-    db.flush()
+        entries.append(_entry(collection, version, tlp, first=before is None, last=last))
+        newest[version.stix_id] = max(before or "", version.version)
+    if overtaken:
+        own = (Entry.collection_id == collection.id) & Entry.stix_id.in_(overtaken)
+        db.execute(update(Entry).where(own).values(last=False))
+    if entries:
+        db.execute(insert(Entry), entries)
     return len(fresh)
 
 
-def _entry(collection: Collection, version: ObjectVersion, tlp: TLP, *, first: bool, last: bool) -> Entry:
-    return Entry(
-        collection_id=collection.id,
-        date_added=collection.last_added,
-        object_version_id=version.id,
-        stix_id=version.stix_id,
-        type=version.type,
-        tlp=tlp.rank,
-        first=first,
-        last=last,
-    )
-
-
-def _no_longer_last(db: Session, collection_id: UUID, stix_id: str) -> None:
-    db.flush()
-    db.execute(update(Entry).where(Entry.collection_id == collection_id, Entry.stix_id == stix_id).values(last=False))
+def _entry(collection: Collection, version: ObjectVersion, tlp: TLP, *, first: bool, last: bool) -> dict[str, object]:
+    return {
+        "collection_id": collection.id,
+        "date_added": collection.last_added,
+        "object_version_id": version.id,
+        "stix_id": version.stix_id,
+        "type": version.type,
+        "tlp": tlp.rank,
+        "first": first,
+        "last": last,
+    }
 
 
 def ensure_collection(db: Session, *, alias: str, title: str, description: str, position: int) -> None:
@@ -132,10 +145,9 @@ class KeyOnFile:
 
 def put_account(db: Session, account_id: UUID, *, username: str, rights: FeedRights, keys: Sequence[KeyOnFile]) -> None:
     """Make the released store's picture of an account the given one: rights, keys, nothing more."""
-    account = db.get(FeedAccount, account_id) or FeedAccount(id=account_id)
+    add_if_absent(db, FeedAccount, id=account_id, username=username, tlp=rights.tlp.rank)
+    account = db.scalars(select(FeedAccount).where(FeedAccount.id == account_id).with_for_update()).one()
     account.username, account.tlp = username, rights.tlp.rank
-    db.add(account)
-    db.flush()
     wanted = set(db.scalars(select(Collection.id).where(Collection.alias.in_(rights.reads))))
     held = {grant.collection_id: grant for grant in db.scalars(select(Grant).where(Grant.account_id == account_id))}
     for gone in held.keys() - wanted:

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from exchange import json_text
+from exchange import audit, json_text
 from exchange.accounts import TooManyAttempts
 from exchange.errors import (
     Conflict,
@@ -24,7 +24,8 @@ from exchange.errors import (
     WrongState,
 )
 from exchange.form import message
-from portal import language
+from exchange.times import utcnow
+from portal import current, language
 
 _log = structlog.get_logger()
 _STATUS: dict[type[ExchangeError], int] = {
@@ -48,8 +49,12 @@ def install(app: Flask) -> None:
 def _known(error: ExchangeError) -> Response:
     if isinstance(error, Unreadable):
         status = 400 if error.code in json_text.SYNTAX else 422
-        return answer(status, error.code, errors=[{"field": error.at, "code": error.code, "message": _say(error)}])
+        # A JSON pointer as the field's id, in which every other answer names it.
+        field = error.at.removeprefix("/").replace("/", ".")
+        return answer(status, error.code, errors=[{"field": field, "code": error.code, "message": _say(error)}])
     status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
+    if isinstance(error, NotFound | NotPermitted):
+        _note_refusal(status)
     extra: dict[str, Any] = {}
     if isinstance(error, Invalid):
         lang = language.chosen()
@@ -74,6 +79,8 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return Response(error.get_response().get_data(), status, dict(error.get_response().headers))
+    if status == 403 or (status == 401 and "Authorization" in request.headers):
+        _note_refusal(status)
     response = answer(status, "expired-form" if isinstance(error, CSRFError) else str(status))
     if status == 405:
         response.headers["Allow"] = error.get_response().headers.get("Allow", "")
@@ -82,6 +89,17 @@ def _http(error: HTTPException) -> Response:
     if status in {408, 413}:
         response.headers["Connection"] = "close"
     return response
+
+
+def _note_refusal(status: int) -> None:
+    """Every refusal is in the audit chain: who, what kind of request, never which words."""
+    viewer = current.viewer()
+    by = viewer if viewer.person_id else "unknown"
+    try:
+        with current.case_store().transaction() as db:
+            audit.record(db, "request.refused", by=by, subject=f"{status} {request.endpoint}", now=utcnow())
+    except Unavailable:
+        _log.warning("refusal.not-noted", request=g.get("request_id"))
 
 
 def _bug(error: Exception) -> Response:

@@ -242,14 +242,16 @@ def test_a_full_megabyte_is_taken_with_and_without_a_length(alice: Caller) -> No
 # --- who may -------------------------------------------------------------------------------------------
 
 
-def test_another_organisation_is_answered_as_one_that_never_was(alice: Caller, carol: Caller) -> None:
+def test_another_organisation_is_answered_as_one_that_never_was_and_the_refusal_is_noted(
+    alice: Caller, carol: Caller
+) -> None:
     before = count_rows(alice.app)
     theirs, none = (
         alice.post(make_answers(organisation={"org_id": ref})) for ref in (carol.organization.ref, "ORG-NONE")
     )
     refused(theirs, 404)
     assert without_request_id(theirs) == without_request_id(none)
-    assert count_rows(alice.app) == before
+    assert count_rows(alice.app) == before | {"audit_entry": before["audit_entry"] + 2}
 
 
 def test_another_organisations_case_is_answered_as_one_that_never_was(alice: Caller, carol: Caller) -> None:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import pytest
 import requests
 import sqlalchemy as sa
+from kombu.connection import Connection
 from requests.auth import HTTPBasicAuth
 from sqlalchemy.orm import Session
 
@@ -29,7 +30,7 @@ from exchange.stores import Stores, open_stores
 from exchange.times import utcnow
 from tests.live import Installation, Json, Process, free_port, is_open, polling, post_report, running, until, walk
 from tests.make import make_organization
-from tests.services import postgresql_server
+from tests.services import RABBITMQ_URL, need, postgresql_server
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -61,8 +62,10 @@ class Scene:
 def _opened(environ: Mapping[str, str]) -> Iterator[Stores]:
     """Both stores, beside the running installation."""
     stores = open_stores(Settings.read(environ))
-    yield stores
-    stores.close()
+    try:
+        yield stores
+    finally:
+        stores.close()
 
 
 # --- embedded: two files and a folder ------------------------------------------------------------------
@@ -168,6 +171,37 @@ def at_scale(tmp_path: Path, databases: dict[str, str], redis: Redis) -> Iterato
 
 def test_at_scale_no_receipt_is_lost_when_everything_is_killed_in_turn(at_scale: Scene) -> None:
     _file_and_kill(at_scale)
+
+
+# --- RabbitMQ --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rabbitmq() -> Iterator[dict[str, str]]:
+    """A queue of our own on the local RabbitMQ."""
+    need("RabbitMQ", "127.0.0.1", 5672)
+    queue = f"noroshi_test_{uuid4().hex[:12]}"
+    yield {"NOROSHI_BROKER_URL": RABBITMQ_URL, "NOROSHI_QUEUE": queue}
+    with Connection(RABBITMQ_URL) as connection, connection.channel() as channel:
+        channel.queue_delete(queue)
+        channel.exchange_delete(queue)
+
+
+def test_on_postgresql_and_rabbitmq_every_report_is_in_the_feed_once(
+    tmp_path: Path, databases: dict[str, str], rabbitmq: dict[str, str]
+) -> None:
+    environ = databases | rabbitmq
+    environ |= {"NOROSHI_VAR": str(tmp_path / "var"), "NOROSHI_INSTALLATION": "exercise"}
+    with _opened(environ) as stores:
+        reporter, reader = _furnish(stores, Settings.read(environ))
+        with running(tmp_path, **environ) as started:
+            scene = Scene(started, reporter, "t-isac", reader, kill_broker=lambda: None, stores=stores)
+            names = [f"{uuid4().hex}.example" for _ in range(10)]
+            for name in names:
+                post_report(started.portal_url, reporter, _answers(name))
+            until(lambda: _steps_done(scene) and _steps_left(scene) == 0, 60)
+            found = [one["value"] for one in scene.feed() if one["type"] == "domain-name"]
+    assert sorted(found) == sorted(names)
 
 
 def _furnish(stores: Stores, settings: Settings) -> tuple[str, str]:

@@ -31,7 +31,7 @@ def create_app(settings: Settings) -> Celery:
         accept_content=["json"],
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        task_default_queue="noroshi",
+        task_default_queue=settings.queue,
         beat_scheduler="celery.beat:Scheduler",
         beat_schedule=_SCHEDULE,
         worker_hijack_root_logger=False,

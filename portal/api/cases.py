@@ -8,10 +8,10 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from exchange import editions, findings, incidents
+from exchange import audit, editions, findings, incidents
 from exchange.models import Case
-from exchange.sharing import Permission
-from exchange.times import rfc3339
+from exchange.sharing import Permission, Purpose
+from exchange.times import rfc3339, utcnow
 from portal import current, language, present
 from portal.auth import requires
 
@@ -22,10 +22,11 @@ bp = Blueprint("api_cases", __name__, url_prefix="/api/v1/cases")
 @requires(Permission.REPORT)
 def show_case(ref: str) -> ResponseReturnValue:
     """A case of the caller's organisation: who got it, its clocks, what was released. 200, 401, 403, 404."""
-    with current.case_store().reading() as db:
-        case = incidents.find(db, ref, current.viewer())
+    viewer, lang = current.viewer(), language.chosen()
+    with current.case_store().transaction() as db:
+        case = incidents.find(db, ref, viewer)
         version = incidents.latest(case)
-        lang = language.chosen()
+        audit.record(db, "report.read", by=viewer, subject=version.id, purpose=Purpose.RESPONSE, now=utcnow())
         excluded = [
             {"type": row.type, "value": value, "reason": row.excluded}
             for row, value in findings.kept(db, version.id)

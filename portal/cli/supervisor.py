@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from exchange import installation
 from exchange.stores import open_stores
 from exchange.times import utcnow
 
+_PR_SET_PDEATHSIG = 1
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 10.0
 _RESTART_AFTER_S = (0.2, 1.0, 3.0, 10.0)
@@ -45,7 +47,13 @@ class _Child:
     def start(self, environment: dict[str, str]) -> None:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                self.command, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True
+                self.command,
+                env=environment,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
         self.started = time.monotonic()
 
@@ -191,6 +199,12 @@ _ALLOCATOR = {
     "MALLOC_TRIM_THRESHOLD_": "268435456",
     "MALLOC_TOP_PAD_": "33554432",
 }
+
+
+def _end_with_parent() -> None:
+    """A child whose supervisor is killed gets SIGTERM from the kernel, where the kernel is Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _answers(url: str) -> bool:
