@@ -12,7 +12,7 @@ from config import Settings
 from exchange.db import Store
 from exchange.vault import secret_file
 from taxii_server import auth as _auth  # noqa: F401  Puts our accounts where medallion's views look for theirs.
-from taxii_server import errors, health
+from taxii_server import errors, health, negotiation
 from taxii_server.backend import ExchangeBackend, Rendered
 
 
@@ -35,6 +35,7 @@ def create_app(settings: Settings) -> Flask:
     app.medallion_backend = ExchangeBackend(  # type: ignore[attr-defined]
         store, secret_file(settings.keys, "feed")
     )
+    negotiation.install(app)
     medallion.register_blueprints(app)
     health.install(app, store)
     errors.install(app)

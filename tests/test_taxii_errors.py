@@ -371,7 +371,7 @@ def test_a_parameter_at_its_edge_is_taken(alice: Poller, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "accept", [None, "", "*/*", "application/json", "text/html", "application/taxii+json;version=2.0", "é", "x" * 5000]
+    "accept", [None, "", "application/json", "text/html", "application/taxii+json;version=2.0", "é", "x" * 5000]
 )
 def test_another_format_is_not_acceptable(alice: Poller, accept: str | None) -> None:
     for path in ("/taxii2/", "/api1/", "/api1/collections/", OBJECTS, "/api2/"):

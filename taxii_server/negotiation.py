@@ -1,0 +1,38 @@
+"""Which media types a client may ask for, and which it may send (TAXII 2.1, section 3.1)."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+from werkzeug.http import parse_accept_header, parse_options_header
+
+from taxii_server.errors import MEDIA_TYPE
+
+_TAXII = {"application/taxii+json", "application/vnd.oasis.taxii+json"}
+_ANYTHING = {"*/*", "application/*"}
+
+
+def install(app: Flask) -> None:
+    """medallion's views know one spelling of Accept; they are shown that one for all that mean it."""
+    app.before_request(_normalise)
+
+
+def _normalise() -> None:
+    if accepts(request.headers.get("Accept", "")):
+        request.environ["HTTP_ACCEPT"] = MEDIA_TYPE
+
+
+def accepts(header: str) -> bool:
+    """Whether a client with this Accept header takes TAXII 2.1. Parameters other than the version do not matter."""
+    return any(quality > 0 and _is_ours(media_range) for media_range, quality in parse_accept_header(header))
+
+
+def sends_taxii(header: str) -> bool:
+    """Whether this Content-Type is a TAXII 2.1 resource, with or without its version."""
+    return _is_ours(header) and "*" not in header
+
+
+def _is_ours(media_range: str) -> bool:
+    name, parameters = parse_options_header(media_range.lower())
+    if name in _ANYTHING:
+        return True
+    return name in _TAXII and parameters.get("version", "2.1") == "2.1"
