@@ -68,6 +68,11 @@ class Settings:
         return self.var / "demo-accounts.json"
 
     @property
+    def audit_anchors(self) -> Path:
+        """Where the head of the audit chain is noted every minute."""
+        return self.keys / "audit-heads.log"
+
+    @property
     def portal_url(self) -> str:
         """The portal as seen from this machine."""
         return f"http://{_bracketed(self.host)}:{self.portal_port}"

@@ -7,18 +7,20 @@ import secrets
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from exchange import audit, outbox
 from exchange.db import vault_of
-from exchange.errors import ExchangeError, NotFound, NotPermitted
+from exchange.errors import ExchangeError, Invalid, NotFound, NotPermitted, Problem
+from exchange.indicator_values import public_name
 from exchange.models import ApiKey, Login, Organization, Person, SignInFailure
 from exchange.sharing import Kind, Role, Viewer
 
@@ -27,6 +29,7 @@ _HASHER = PasswordHasher()
 # Spent on names that do not exist, so that they take as long as names that do.
 _NOBODY = _HASHER.hash(secrets.token_hex(16))
 _FAILURES_ALLOWED = 5
+_FAILURES_OF_A_NETWORK = 50
 _FAILURE_WINDOW = timedelta(minutes=15)
 
 
@@ -45,12 +48,26 @@ def add_organization(
     Args:
         profile: what is class V: name_ja, name_en, corporate_number, domains, networks, contacts.
         attributes: sector, authority, country, isacs, ceptoar, council_member and the designation flags.
+    Raises: Invalid if a domain or network of its own is none.
     """
+    _check_own(profile)
     new = Organization(id=uuid4(), ref=ref, kind=kind, created_at=now, sealed_profile=b"", **attributes)
     new.sealed_profile = vault_of(db).seal(orjson.dumps(dict(profile)), at=f"organization:{new.id}")
     db.add(new)
     audit.record(db, "organization.added", by="installation", subject=new.id, now=now)
     return new
+
+
+def _check_own(profile: Mapping[str, Any]) -> None:
+    """One wrong entry would hold back, or let out, other people's addresses too."""
+    problems = [Problem("domains", "bad-domain") for name in profile.get("domains", ()) if not public_name(name, True)]
+    for network in profile.get("networks", ()):
+        try:
+            ip_network(network)
+        except ValueError:
+            problems.append(Problem("networks", "bad-network"))
+    if problems:
+        raise Invalid(problems)
 
 
 def profile_of(db: Session, organization: Organization) -> dict[str, Any]:
@@ -106,23 +123,39 @@ def canonical(username: str) -> str:
     return unicodedata.normalize("NFKC", username).strip().casefold().replace("\0", "\ufffd")
 
 
-def sign_in(db: Session, *, username: str, password: str, network: str, now: datetime) -> Person | None:
-    """The person, or None; a failure is counted, so the caller commits in either case.
+def matching(db: Session, *, username: str, password: str, network: str, now: datetime) -> Person | None:
+    """The person whose name and password these are, or None. Slow on purpose, and writes nothing.
 
-    Raises: TooManyAttempts for this name from this network, before any password is looked at.
+    Raises: TooManyAttempts from this network, for this name or for many, before any password is looked at.
     """
     name = canonical(username)
-    subject = hash_of(f"{name}\n{network}")
-    recent = select(func.count()).select_from(SignInFailure)
-    recent = recent.where(SignInFailure.subject == subject, SignInFailure.at > now - _FAILURE_WINDOW)
-    if (db.scalar(recent) or 0) >= _FAILURES_ALLOWED:
-        raise TooManyAttempts
+    for subject, allowed in _counted(name, network).items():
+        recent = select(func.count()).select_from(SignInFailure)
+        recent = recent.where(SignInFailure.subject == subject, SignInFailure.at > now - _FAILURE_WINDOW)
+        if (db.scalar(recent) or 0) >= allowed:
+            raise TooManyAttempts
     person = db.scalars(select(Person).where(Person.username == name, Person.active)).one_or_none()
-    if not _password_fits(person.password_hash if person else _NOBODY, password) or person is None:
-        db.add(SignInFailure(subject=subject, at=now))
-        audit.record(db, "sign-in.refused", by=subject[:16], subject="account", now=now)
-        return None
-    return person
+    fits = _password_fits(person.password_hash if person else _NOBODY, password)
+    return person if fits else None
+
+
+def count_failure(db: Session, *, username: str, network: str, now: datetime) -> None:
+    """Note that a name and a password did not fit."""
+    subjects = _counted(canonical(username), network)
+    db.add_all(SignInFailure(subject=subject, at=now) for subject in subjects)
+    audit.record(db, "sign-in.refused", by="unknown", subject=next(iter(subjects))[:16], now=now)
+
+
+def forget_failures(db: Session, *, now: datetime) -> int:
+    """Remove failures that count no more; returns how many."""
+    gone = db.execute(delete(SignInFailure).where(SignInFailure.at < now - _FAILURE_WINDOW))
+    return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
+def _counted(name: str, network: str) -> dict[str, int]:
+    """What is counted, and how often it may fail: a name from one network, so that nobody else can lock it
+    out; and the network, whatever the name."""
+    return {hash_of(f"{name}\n{network}"): _FAILURES_ALLOWED, hash_of(network): _FAILURES_OF_A_NETWORK}
 
 
 def _password_fits(password_hash: str, password: str) -> bool:
@@ -180,9 +213,10 @@ def own_organization(db: Session, by: Viewer, ref: str | None) -> Organization:
     return own
 
 
-def find_person(db: Session, person_id: UUID) -> Person:
-    """Raises: NotFound."""
-    person = db.get(Person, person_id)
+def lock_person(db: Session, person_id: UUID) -> Person:
+    """The account as it is now, held until the transaction ends. Raises: NotFound."""
+    held = select(Person).where(Person.id == person_id).with_for_update(of=Person)
+    person = db.scalars(held.execution_options(populate_existing=True)).one_or_none()
     if person is None:
         raise NotFound("account")
     return person

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -65,18 +68,40 @@ class Verdict:
     first_bad: int | None
 
 
-def verify(db: Session, vault: Vault) -> Verdict:
-    """Walk the chain from its start: any changed bit, gap, swap, copy or cut is found and named."""
+def anchor(db: Session, anchors: Path, *, now: datetime) -> None:
+    """Note the head of the chain in a file where the application's databases do not reach."""
+    head = db.get_one(AuditHead, 1)
+    descriptor = os.open(anchors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a", encoding="ascii") as out:
+        out.write(f"{rfc3339(now)} {head.seq} {head.mac}\n")
+
+
+def anchored(anchors: Path) -> dict[int, str]:
+    """The heads noted before: the mac that each of these entries had. None without the file."""
+    if not anchors.exists():
+        return {}
+    lines = [line.split() for line in anchors.read_text(encoding="ascii").splitlines()]
+    return {int(seq): mac for _, seq, mac in lines}
+
+
+def verify(db: Session, vault: Vault, heads: Mapping[int, str] | None = None) -> Verdict:
+    """Walk the chain from its start: any changed bit, gap, swap or copy is found and named.
+
+    Args:
+        heads: noted elsewhere; without them somebody who holds the database can cut the tail off unseen.
+    """
+    heads = heads or {}
     mac, seq = START, 0
     chain = select(AuditEntry).order_by(AuditEntry.seq).execution_options(yield_per=1000)
     with closing(db.scalars(chain)) as rows:
         for row in rows:
             mac = vault.chain(mac, row.entry.encode())
             seq += 1
-            if row.seq != seq or row.mac != mac or _seq_in(row.entry) != seq:
+            if row.seq != seq or row.mac != mac or _seq_in(row.entry) != seq or heads.get(seq, mac) != mac:
                 return Verdict(seq - 1, seq)
     head = db.scalars(select(AuditHead)).one()
-    return Verdict(seq, None if (head.seq, head.mac) == (seq, mac) else seq + 1)
+    whole = (head.seq, head.mac) == (seq, mac) and max(heads, default=0) <= seq
+    return Verdict(seq, None if whole else seq + 1)
 
 
 def _seq_in(entry: str) -> object:

@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, editions, incidents, outbox, victims
+from exchange import accounts, audit, editions, findings, incidents, outbox, victims
 from exchange.db import vault_of
 from exchange.errors import Conflict, Invalid, NotFound, NotPermitted, Problem, WrongState
 from exchange.models import Case, Proposal, ProposalState
@@ -43,12 +43,14 @@ def propose(db: Session, ref: str, texts: Mapping[str, str], *, by: Viewer, now:
     """
     _need(by, Permission.PROPOSE)
     case = incidents.find(db, ref, by)
+    _hold(db, case.id)
     if not editions.of_case(db, case):
         raise WrongState("the reporter allows no edition of this case")
-    clean = {lang: unicodedata.normalize("NFC", texts.get(lang, "")).strip() for lang in ("ja", "en")}
+    clean = {lang: _tidy(texts.get(lang, "")) for lang in ("ja", "en")}
     _check(db, case, clean)
     for waiting in db.scalars(_of(case).where(Proposal.state == ProposalState.OPEN)).unique():
         waiting.decide(ProposalState.REJECTED, by=_person(by), now=now)
+    db.flush()
     proposal = Proposal(id=uuid4(), case_id=case.id, case=case, proposed_by_id=_person(by), proposed_at=now)
     proposal.state = ProposalState.OPEN
     proposal.sealed_text = vault_of(db).seal(orjson.dumps(clean), at=f"proposal:{proposal.id}")
@@ -57,22 +59,33 @@ def propose(db: Session, ref: str, texts: Mapping[str, str], *, by: Viewer, now:
     return proposal
 
 
+def _tidy(text: str) -> str:
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
+
+
 def _check(db: Session, case: Case, texts: Mapping[str, str]) -> None:
     answers = incidents.unsealed(db, incidents.latest(case))
-    terms = victims.terms(accounts.profile_of(db, case.organization), callback=answers.get("callback"))
+    profile = accounts.profile_of(db, case.organization)
+    terms = victims.terms(profile, callback=answers.get("callback"))
     problems = []
     for lang, text in texts.items():
-        told = victims.told_by(text, terms)
+        told = victims.told_by(text, terms) + findings.own_values(text, profile)
         if not text:
             problems.append(Problem(f"text_{lang}", "required"))
         elif len(text) > _LONGEST:
             problems.append(Problem(f"text_{lang}", "too-long", {"max": _LONGEST}))
-        elif any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in text.replace("\r\n", "\n")):
+        elif any(unicodedata.category(char) in {"Cc", "Cf"} and char not in "\n\t" for char in text):
             problems.append(Problem(f"text_{lang}", "control-character"))
         elif told:
             problems.append(Problem(f"text_{lang}", "victim-term", {"terms": "、".join(told)}))
     if problems:
         raise Invalid(problems)
+
+
+def waiting_cases(db: Session, viewer: Viewer) -> Sequence[Case]:
+    """The cases with a text that waits, longest first."""
+    seen = select(Case).join(Proposal).where(Proposal.state == ProposalState.OPEN, visible_to(viewer, Case))
+    return db.scalars(seen.order_by(Proposal.proposed_at)).unique().all()
 
 
 def open_proposal(db: Session, case: Case) -> Proposal | None:
@@ -141,10 +154,17 @@ def reject(db: Session, proposal_id: UUID, *, by: Viewer, now: datetime) -> Prop
 
 def _find(db: Session, proposal_id: UUID, by: Viewer) -> Proposal:
     seen = select(Proposal).join(Case).where(Proposal.id == proposal_id, visible_to(by, Case))
-    proposal = db.scalars(seen.with_for_update(of=Proposal)).unique().one_or_none()
+    proposal = db.scalars(seen).unique().one_or_none()
     if proposal is None:
         raise NotFound("proposal")
+    _hold(db, proposal.case_id)
+    db.refresh(proposal)
     return proposal
+
+
+def _hold(db: Session, case_id: UUID) -> None:
+    """One person at a time decides about a case: held until the transaction ends."""
+    db.execute(select(Case.id).where(Case.id == case_id).with_for_update())
 
 
 def _of(case: Case) -> Select[Proposal]:

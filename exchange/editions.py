@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -98,7 +98,7 @@ def content_of(db: Session, edition: Edition, description: Mapping[str, str] | N
         incident_kind=passing["incident_kind"],
         sectors=sector.stix if sector else (),
         sector_names=vars(sector.name) if sector else None,
-        observed_on=datetime.fromisoformat(version.answers["aware_at"]).astimezone(UTC).date(),
+        observed_on=sharing.observed_on(version.answers, received_at=version.received_at),
         findings=tuple(_finding(row, value, passing) for row, value in observables if row.type != "vulnerability"),
         vulnerabilities=tuple(value for row, value in observables if row.type == "vulnerability"),
         description=description,
@@ -129,9 +129,14 @@ class Release:
     objects: Sequence[Publication]
 
 
-def prepare(db: Session, edition_id: UUID, description: Mapping[str, str] | None, *, now: datetime) -> Release:
-    """Render an edition, and keep ids and bytes: a second run gives the same."""
-    edition = db.scalars(select(Edition).where(Edition.id == edition_id).with_for_update(of=Edition)).one()
+def lock(db: Session, edition_id: UUID) -> Edition:
+    """The edition as it is now, held until the transaction ends: it is rendered by one at a time."""
+    held = select(Edition).where(Edition.id == edition_id).with_for_update(of=Edition)
+    return db.scalars(held.execution_options(populate_existing=True)).one()
+
+
+def prepare(db: Session, edition: Edition, description: Mapping[str, str] | None, *, now: datetime) -> Release:
+    """Render a locked edition, and keep ids and bytes: a second run gives the same."""
     ids = _KeptIds(db, edition)
     rendered = _render(db, edition, ids, description, now)
     for one in rendered:
@@ -146,6 +151,7 @@ def prepare(db: Session, edition_id: UUID, description: Mapping[str, str] | None
 
 def view(db: Session, edition: Edition, description: Mapping[str, str] | None, *, now: datetime) -> Sequence[Rendered]:
     """What a release would publish, object by object, without publishing."""
+    edition = lock(db, edition.id)
     return _render(db, edition, _KeptIds(db, edition), description, now)
 
 

@@ -5,8 +5,8 @@ Everything here works on the released store alone, so that the TAXII process nee
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from collections.abc import Collection as AbstractCollection
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -19,6 +19,12 @@ from exchange.errors import Conflict, NotFound
 from exchange.models import Collection, Entry, FeedAccount, FeedKey, Grant, ObjectVersion, Poll
 from exchange.sharing import TLP, FeedRights, FeedViewer, receivable_by
 from exchange.times import from_micros, micros, rfc3339
+
+Clock = Callable[[], datetime]
+
+# The version of what has none, the same everywhere and always (TAXII 2.1, section 3.4.1: a consistent value). A time
+# would tell a reader of one collection when an address came into another.
+UNVERSIONED = "1970-01-01T00:00:00.000Z"
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ def publish(
     *,
     aliases: AbstractCollection[str],
     tlp: TLP,
-    now: datetime,
+    clock: Clock,
 ) -> int:
     """Put objects into collections, in one commit; what is there already stays. Returns how many entries are new.
 
@@ -51,64 +57,72 @@ def publish(
     Source: TAXII 2.1, section 3.3 (Sorting).
     """
     locked = db.scalars(select(Collection).order_by(Collection.position).with_for_update()).all()
+    now = clock()
     chosen = [collection for collection in locked if collection.alias in aliases]
-    versions = _versions(db, objects, now)
+    versions = _versions(db, objects)
     return sum(_enter(db, collection, versions, tlp, now) for collection in chosen)
 
 
-def _versions(db: Session, objects: Sequence[Publication], now: datetime) -> list[ObjectVersion]:
-    """The stored versions; a SCO's version is when it was first added anywhere (TAXII 2.1, section 3.4.1)."""
+def _versions(db: Session, objects: Sequence[Publication]) -> list[ObjectVersion]:
+    """The stored versions of these objects."""
     ids = {published.stix_id for published in objects}
-    stored: dict[tuple[str, str | None], ObjectVersion] = {}
-    for row in db.scalars(select(ObjectVersion).where(ObjectVersion.stix_id.in_(ids))):
-        stored[row.stix_id, row.version] = stored[row.stix_id, None] = row
-    made = dict.fromkeys(_version(published, stored, now) for published in objects)
+    rows = db.scalars(select(ObjectVersion).where(ObjectVersion.stix_id.in_(ids)))
+    stored = {(row.stix_id, row.version): row for row in rows}
+    made = dict.fromkeys(_version(published, stored) for published in objects)
     db.add_all(made)
     db.flush()
     return list(made)
 
 
-def _version(
-    published: Publication, stored: dict[tuple[str, str | None], ObjectVersion], now: datetime
-) -> ObjectVersion:
-    found = stored.get((published.stix_id, published.version))
+def _version(published: Publication, stored: dict[tuple[str, str], ObjectVersion]) -> ObjectVersion:
+    version = published.version or UNVERSIONED
+    found = stored.get((published.stix_id, version))
     if found is None:
-        found = ObjectVersion(stix_id=published.stix_id, version=published.version or rfc3339(now))
-        found.type, found.spec_version, found.body = published.type, "2.1", published.body
-        stored[published.stix_id, published.version] = found
+        found = ObjectVersion(stix_id=published.stix_id, version=version, type=published.type)
+        found.spec_version, found.body = "2.1", published.body
+        stored[published.stix_id, version] = found
     if found.body != published.body:
         raise Conflict(f"{published.stix_id}: this version already exists with different content")
     return found
 
 
 def _enter(db: Session, collection: Collection, versions: list[ObjectVersion], tlp: TLP, now: datetime) -> int:
-    ids = [version.stix_id for version in versions]
-    known = select(Entry.object_version_id, Entry.stix_id, ObjectVersion.version).join(ObjectVersion)
-    rows = db.execute(known.where(Entry.collection_id == collection.id, Entry.stix_id.in_(ids))).all()
-    present = {row.object_version_id for row in rows}
-    overtaken: list[str] = []
-    newest = {row.stix_id: row.version for row in sorted(rows, key=lambda row: row.version)}
-    fresh = [version for version in versions if version.id not in present]
-    entries: list[dict[str, object]] = []
+    here = _versions_here(db, collection, versions)
+    fresh = [version for version in versions if version.id not in here[version.stix_id].values()]
+    grown = {version.stix_id for version in fresh if here[version.stix_id]}
     for version in fresh:
-        before = newest.get(version.stix_id)
-        last = before is None or before < version.version
-        if before is not None and last:
-            # The one before, in the store or in this very commit, is the last no more.
-            overtaken.append(version.stix_id)
-            entries = [one | {"last": one["last"] and one["stix_id"] != version.stix_id} for one in entries]
+        here[version.stix_id][version.version] = version.id
+    entries = []
+    for version in fresh:
+        own = here[version.stix_id]
         collection.last_added = max(micros(now), collection.last_added + 1)
-        entries.append(_entry(collection, version, tlp, first=before is None, last=last))
-        newest[version.stix_id] = max(before or "", version.version)
-    if overtaken:
-        own = (Entry.collection_id == collection.id) & Entry.stix_id.in_(overtaken)
-        db.execute(update(Entry).where(own).values(last=False))
+        ends = {"first": version.version == min(own), "last": version.version == max(own)}
+        entries.append(_entry(collection, version, tlp) | ends)
     if entries:
         db.execute(insert(Entry), entries)
+    for stix_id in grown:
+        _mark_ends(db, collection, stix_id, here[stix_id])
     return len(fresh)
 
 
-def _entry(collection: Collection, version: ObjectVersion, tlp: TLP, *, first: bool, last: bool) -> dict[str, object]:
+def _versions_here(db: Session, collection: Collection, versions: list[ObjectVersion]) -> dict[str, dict[str, int]]:
+    """For each of these objects, the versions that the collection holds, with their row numbers."""
+    ids = [version.stix_id for version in versions]
+    known = select(Entry.stix_id, ObjectVersion.version, ObjectVersion.id).join(ObjectVersion)
+    here: dict[str, dict[str, int]] = {stix_id: {} for stix_id in ids}
+    for row in db.execute(known.where(Entry.collection_id == collection.id, Entry.stix_id.in_(ids))):
+        here[row.stix_id][row.version] = row.id
+    return here
+
+
+def _mark_ends(db: Session, collection: Collection, stix_id: str, own: dict[str, int]) -> None:
+    """Of several versions, which is the first and which the last: by version, whenever they were added."""
+    first, last = Entry.object_version_id == own[min(own)], Entry.object_version_id == own[max(own)]
+    these = update(Entry).where(Entry.collection_id == collection.id, Entry.stix_id == stix_id)
+    db.execute(these.values(first=first, last=last))
+
+
+def _entry(collection: Collection, version: ObjectVersion, tlp: TLP) -> dict[str, object]:
     return {
         "collection_id": collection.id,
         "date_added": collection.last_added,
@@ -116,8 +130,6 @@ def _entry(collection: Collection, version: ObjectVersion, tlp: TLP, *, first: b
         "stix_id": version.stix_id,
         "type": version.type,
         "tlp": tlp.rank,
-        "first": first,
-        "last": last,
     }
 
 
@@ -154,8 +166,15 @@ def put_account(db: Session, account_id: UUID, *, username: str, rights: FeedRig
         db.delete(held[gone])
     for added in wanted - held.keys():
         db.add(Grant(account_id=account_id, collection_id=added, can_read=True, can_write=False))
+    on_file = {key.id: key for key in db.scalars(select(FeedKey).where(FeedKey.account_id == account_id))}
+    for forgotten in on_file.keys() - {key.id for key in keys}:
+        db.delete(on_file[forgotten])
     for key in keys:
-        db.merge(FeedKey(account_id=account_id, **vars(key)))
+        known = on_file.get(key.id)
+        if known is None:
+            db.add(FeedKey(account_id=account_id, **vars(key)))
+        else:  # A revocation came here first, and stays.
+            known.revoked_at = known.revoked_at or key.revoked_at
 
 
 def revoke_key(db: Session, key_id: UUID, *, now: datetime) -> None:
@@ -291,8 +310,8 @@ def note(
 
 
 def take_notes(db: Session, *, most: int = 500) -> Sequence[Poll]:
-    """The oldest notes, to be carried across and then struck."""
-    return db.scalars(select(Poll).order_by(Poll.id).limit(most)).all()
+    """The oldest notes, to be struck when they are across."""
+    return db.scalars(select(Poll).order_by(Poll.at).limit(most)).all()
 
 
 def added_at(row: Row[int, str, str, bytes]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +19,8 @@ from exchange.models import Observable, Organization, ReportVersion
 
 # Pasted by a reporter and looked at by nobody yet: medium (STIX 2.1, appendix A).
 PASTED_CONFIDENCE = 50
+# Of one report. What comes after them is kept, and waits for a person: nobody pastes so much in haste.
+_MOST = 300
 
 
 @dataclass(frozen=True)
@@ -31,39 +34,50 @@ class Finding:
 def look_through(
     db: Session, text: str, *, organization: Organization, callback: str | None, documentation_is_real: bool
 ) -> list[Finding]:
-    """Everything recognisable in `text`, once each, in its order."""
+    """Everything recognisable in `text`, once each, in its order, and what the reporter may be told of it.
+
+    Whether something belongs to another member is not looked at: the answer would tell who the members are.
+    """
     found = extract(text, documentation_is_real=documentation_is_real)
-    if not found:
-        return []
-    own = accounts.profile_of(db, organization)
-    others = [accounts.profile_of(db, row) for row in db.scalars(select(Organization))]
+    own = accounts.profile_of(db, organization) if found else {}
     terms = victims.terms(own, callback=callback)
-    return [Finding(one, _reason(one, own, others, terms, documentation_is_real)) for one in found]
+    ours = _Ours([own], documentation_is_real)
+    return [Finding(one, _reason(one, ours, terms) if n < _MOST else "too-many") for n, one in enumerate(found)]
 
 
-def _reason(
-    found: Found,
-    own: dict[str, Any],
-    others: list[dict[str, Any]],
-    terms: frozenset[str],
-    documentation_is_real: bool,
-) -> str | None:
-    reason = _excluded(found, [own], documentation_is_real)
-    if reason is None and _excluded(found, others, documentation_is_real) == "own":
-        reason = "member"
-    if reason is None and victims.told_by(found.value, terms):
-        reason = "victim-term"
-    return reason
+@dataclass(frozen=True)
+class _Ours:
+    """The domains and networks of some organizations, as one."""
+
+    profiles: list[dict[str, Any]]
+    documentation_is_real: bool
+
+    @cached_property
+    def domains(self) -> frozenset[str]:
+        return frozenset(name for profile in self.profiles for name in profile.get("domains", ()))
+
+    @cached_property
+    def networks(self) -> frozenset[str]:
+        return frozenset(network for profile in self.profiles for network in profile.get("networks", ()))
+
+    def excluded(self, found: Found) -> str | None:
+        return known_good.excluded(
+            found.type,
+            found.value,
+            own_domains=self.domains,
+            own_networks=self.networks,
+            documentation_is_real=self.documentation_is_real,
+        )
 
 
-def _excluded(found: Found, profiles: list[dict[str, Any]], documentation_is_real: bool) -> str | None:
-    return known_good.excluded(
-        found.type,
-        found.value,
-        own_domains=[name for profile in profiles for name in profile.get("domains", ())],
-        own_networks=[network for profile in profiles for network in profile.get("networks", ())],
-        documentation_is_real=documentation_is_real,
-    )
+def _reason(found: Found, ours: _Ours, terms: frozenset[str]) -> str | None:
+    return ours.excluded(found) or ("victim-term" if victims.told_by(found.value, terms) else None)
+
+
+def own_values(text: str, profile: dict[str, Any]) -> list[str]:
+    """The addresses and names in a text that belong to the organization of this profile."""
+    ours = _Ours([profile], documentation_is_real=True)
+    return [found.value for found in extract(text, documentation_is_real=True) if ours.excluded(found) == "own"]
 
 
 def normalise(db: Session, version_id: UUID, *, now: datetime, documentation_is_real: bool) -> None:
@@ -78,8 +92,10 @@ def normalise(db: Session, version_id: UUID, *, now: datetime, documentation_is_
         callback=answers.get("callback"),
         documentation_is_real=documentation_is_real,
     )
+    members = _Ours([accounts.profile_of(db, row) for row in db.scalars(select(Organization))], documentation_is_real)
     for position, finding in enumerate(seen):
-        _keep(db, version_id, position, finding)
+        theirs = finding.excluded is None and members.excluded(finding.found) == "own"
+        _keep(db, version_id, position, replace(finding, excluded="member") if theirs else finding)
     outbox.tell(db, "report.normalised", version_id, now=now)
 
 
@@ -97,6 +113,11 @@ def _keep(db: Session, version_id: UUID, position: int, finding: Finding) -> Non
         confidence=PASTED_CONFIDENCE,
         excluded=finding.excluded,
     )
+
+
+def told(reason: str | None) -> str | None:
+    """What a reporter is told of a reason: not whether a value is another member's."""
+    return "held" if reason in {"member", "victim-term", "too-many"} else reason
 
 
 def kept(db: Session, version_id: UUID) -> Sequence[tuple[Observable, str]]:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from config import Installation, Settings
 from exchange import accounts, carrying
-from exchange.models import Organization, Person
+from exchange.db import add_if_absent
+from exchange.models import Installed, Organization, Person
 from exchange.sharing import Kind, Role
 from exchange.stores import Stores
 from exchange.tables import table
@@ -36,12 +37,29 @@ _ATTRIBUTES = (
 
 
 def prepare(stores: Stores, settings: Settings, *, now: datetime) -> None:
-    """Bring both stores to where this code needs them; may run at every start."""
+    """Bring both stores to where this code needs them; may run at every start.
+
+    Raises: WrongKind.
+    """
     stores.case.migrate()
     stores.released.migrate()
+    _settle_kind(stores, settings.installation)
     carrying.install(stores, now=now)
     if settings.installation is Installation.DEMO:
         _load_demo(stores, settings, now)
+
+
+class WrongKind(Exception):
+    """The stores were made for another kind of installation."""
+
+
+def _settle_kind(stores: Stores, kind: Installation) -> None:
+    """Raises: WrongKind; what was an exercise or a demonstration never becomes a live installation, nor the reverse."""
+    with stores.case.transaction() as db:
+        add_if_absent(db, Installed, id=1, kind=kind.value)
+        found = db.get_one(Installed, 1).kind
+    if found != kind.value:
+        raise WrongKind(f"these stores belong to a {found} installation; NOROSHI_INSTALLATION says {kind}")
 
 
 def add_organization(db: Session, row: Mapping[str, Any], *, now: datetime) -> Organization:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from exchange.models import Event
 
 _RING_AGAIN = timedelta(seconds=10)
 _MOST_AT_ONCE = 200
+_LATE = timedelta(minutes=2)
 _SLOWEST_RETRY = timedelta(minutes=5)
 
 
@@ -37,6 +38,12 @@ def anything_to_ring(db: Session, *, now: datetime) -> bool:
     return db.scalar(select(Event.id).where(Event.done_at.is_(None), Event.ring_at <= now).limit(1)) is not None
 
 
+def stuck(db: Session, *, now: datetime) -> int:
+    """How many events wait longer than a worker that is well would let them."""
+    waiting = select(func.count()).select_from(Event)
+    return db.scalar(waiting.where(Event.done_at.is_(None), Event.at < now - _LATE)) or 0
+
+
 def claim(db: Session, event_id: UUID, *, now: datetime, lease: timedelta) -> UUID | None:
     """Take an event for `lease`; returns its subject, or None if it is done or in another worker's hands."""
     free = or_(Event.leased_until.is_(None), Event.leased_until <= now)
@@ -51,7 +58,7 @@ def settle(db: Session, event_id: UUID, *, now: datetime) -> None:
 
 
 def let_go(db: Session, event_id: UUID, *, now: datetime, fault: str) -> None:
-    """The step failed: others may take it, later each time; `fault` (a type, no content) shows on the desk."""
+    """The step failed: others may take it, later each time; `fault` is a type, no content."""
     event = db.get_one(Event, event_id)
     event.leased_until, event.fault = None, fault
     event.ring_at = now + min(timedelta(seconds=2 ** min(event.attempts, 10)), _SLOWEST_RETRY)

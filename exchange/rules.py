@@ -40,7 +40,6 @@ __all__ = [
     "Text",
     "authority",
     "decide",
-    "form_name",
     "last_open_day",
     "purpose_name",
     "regime_name",
@@ -273,11 +272,6 @@ def decide(report: QuickReport, profile: Profile, *, at: datetime) -> Decision:
 
 def _named(kind: str, wanted: str) -> Text:
     return next(text(row) for row in table("rules")[kind] if row["id"] == wanted)
-
-
-def form_name(form: str) -> Text:
-    """`様式2` in words."""
-    return _named("forms", form)
 
 
 def regime_name(regime: str) -> Text:

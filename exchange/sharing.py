@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, false, or_
+
+from exchange.times import JST
 
 
 class TLP(StrEnum):
@@ -186,6 +189,17 @@ def passing(
     return {name: value for name, value in answers.items() if name in allowed}
 
 
+def observed_on(answers: Mapping[str, Any], *, received_at: datetime) -> date:
+    """The day that an edition may name, never finer: in UTC, or as told when only the day is known.
+
+    A day that has not begun in UTC when the report came becomes the day on which it came.
+    """
+    aware_at = datetime.fromisoformat(answers["aware_at"])
+    day_only = answers.get("aware_fidelity") == "day"
+    day = aware_at.astimezone(JST if day_only else UTC).date()
+    return min(day, received_at.astimezone(UTC).date())
+
+
 def seals(entry: Mapping[str, Any]) -> bool:
     """Must an answer to this field be kept encrypted? Classes V and P, and whatever people type."""
     return entry["class"] in {"V", "P"} or bool(entry["free_text"])
@@ -241,6 +255,7 @@ class FeedRights:
     tlp: TLP
 
 
+NOTHING = FeedRights(frozenset(), TLP.CLEAR)
 _NO_FEED = FeedRights(frozenset({"public"}), TLP.CLEAR)
 
 

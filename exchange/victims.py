@@ -18,8 +18,10 @@ _SHORTEST = 3
 
 
 def plain(text: str) -> str:
-    """One spelling for comparing: percent-decoded, NFKC, no case, no blanks, dots, hyphens or brackets."""
-    return _NOISE.sub("", unicodedata.normalize("NFKC", unquote(text)).casefold())
+    """One spelling for comparing: percent-decoded, NFKC, no case, no blanks, dots, hyphens, brackets, no marks that
+    cannot be seen."""
+    seen = "".join(char for char in unquote(text) if unicodedata.category(char) != "Cf")
+    return _NOISE.sub("", unicodedata.normalize("NFKC", seen).casefold())
 
 
 def terms(profile: Mapping[str, Any], *, callback: str | None = None) -> frozenset[str]:

@@ -15,6 +15,8 @@ def install(app: Flask) -> None:
 
 @requires(Permission.ANYONE)
 def healthz() -> tuple[Response, int]:
-    """200 when it can; 503 and the reasons when it cannot."""
-    faults = current_app.extensions["stores"].faults()
-    return jsonify(status="fault" if faults else "ok", faults=faults), 503 if faults else 200
+    """200 when it can take a report, also while the released store is away; 503 and the reasons when it cannot."""
+    stores = current_app.extensions["stores"]
+    fatal, others = stores.case.faults(), stores.released.faults()
+    status = "fault" if fatal else "degraded" if others else "ok"
+    return jsonify(status=status, faults=fatal + others), 503 if fatal else 200

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import medallion
-from flask import Response, current_app
+from flask import Response
 from flask_httpauth import HTTPBasicAuth, HTTPTokenAuth, MultiAuth
 
 from exchange import feed
 from exchange.accounts import canonical, hash_of
-from exchange.db import Store
 from exchange.sharing import FeedViewer
 from exchange.times import utcnow
+from taxii_server import refusals
 from taxii_server.errors import error_response
 
 _basic, _bearer = HTTPBasicAuth(realm="TAXII"), HTTPTokenAuth("Bearer", realm="TAXII")
@@ -31,19 +31,12 @@ def _by_key(key: str) -> FeedViewer | None:
 @_basic.error_handler  # type: ignore[untyped-decorator]
 @_bearer.error_handler  # type: ignore[untyped-decorator]
 def _refused(status: int) -> Response:
-    with _store().transaction() as db:
-        feed.note(db, "feed.refused", now=utcnow())
+    refusals.note()
     return error_response(status, "Unauthorized", "Sign in with Basic (user name and feed key) or Bearer (feed key).")
 
 
 def _viewer(key: str, username: str | None) -> FeedViewer | None:
     if not key:
         return None
-    with _store().reading() as db:
+    with refusals.store().reading() as db:
         return feed.viewer_of_key(db, hash_of(key), username=username, now=utcnow())
-
-
-def _store() -> Store:
-    store = current_app.extensions["released"]
-    assert isinstance(store, Store)
-    return store

@@ -39,7 +39,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A page, whether the collection knows the object at all, and the token to go on with."""
+    """A page, and the token to go on with."""
 
     page: feed.Page
     next: str | None

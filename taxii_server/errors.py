@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from exchange.errors import BadCursor, NotFound, Unavailable
+from taxii_server import refusals
 
 MEDIA_TYPE = "application/taxii+json;version=2.1"
 _log = structlog.get_logger()
@@ -23,7 +24,7 @@ def error_response(status: int, title: str, description: str, **headers: str) ->
 
 def install(app: Flask) -> None:
     """Translate what can go wrong, once."""
-    app.register_error_handler(NotFound, lambda _: error_response(404, "Not found", "There is no such thing here."))
+    app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(BadCursor, lambda _: error_response(400, "Bad request", "`next` is not of this query."))
     app.register_error_handler(MedallionError, _processing)
     app.register_error_handler(HTTPException, _http)
@@ -39,7 +40,14 @@ def _stay() -> None:
         raise NotFound
 
 
+def _not_found(_error: NotFound) -> Response:
+    refusals.note()
+    return error_response(404, "Not found", "There is no such thing here.")
+
+
 def _processing(error: MedallionError) -> Response:
+    if error.status in {403, 404}:
+        refusals.note()
     # medallion quotes the caller's words in its messages; the status alone says enough.
     title = _TITLES.get(error.status, "Error")
     return error_response(error.status, title, _DESCRIPTIONS.get(error.status, title))

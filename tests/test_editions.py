@@ -29,7 +29,7 @@ def release(stores: Stores, filed: Filed, *, minutes: int = 0) -> None:
     """What the workers do with a report, all the way."""
     now = NOW + timedelta(minutes=minutes)
     for edition in work(stores, filed, now=now):
-        carrying.release(stores, edition.id, now=now)
+        carrying.release(stores, edition.id, clock=lambda: now)
 
 
 def polled(stores: Stores, alias: str) -> list[Stix]:
@@ -101,7 +101,7 @@ def test_in_a_live_installation_documentation_addresses_are_private(stores: Stor
     with stores.case.transaction() as db:
         filed = make_report(db, make_viewer(db, make_organization(db)), ioc_paste="203.0.113.45 bad.example")
     for edition in work(stores, filed, documentation_is_real=False):
-        carrying.release(stores, edition.id, now=NOW)
+        carrying.release(stores, edition.id, clock=lambda: NOW)
     assert {one["type"] for one in reports(stores, "council")} == {
         "identity",
         "incident",
@@ -211,7 +211,7 @@ def release_all_waiting(stores: Stores) -> None:
     with stores.case.reading() as db:
         waiting = db.scalars(select(Event.subject_id).where(Event.topic == "edition.ready")).all()
     for edition_id in dict.fromkeys(waiting):
-        carrying.release(stores, edition_id, now=NOW + timedelta(hours=1))
+        carrying.release(stores, edition_id, clock=lambda: NOW + timedelta(hours=1))
 
 
 # --- the desk --------------------------------------------------------------------------------------------

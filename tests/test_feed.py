@@ -34,7 +34,7 @@ def thing(number: int, version: int = 1) -> Publication:
 def put(stores: Stores, *things: Publication, aliases: tuple[str, ...] = ("council",), tlp: TLP = TLP.GREEN) -> int:
     """Publish in one commit."""
     with stores.released.transaction() as db:
-        return feed.publish(db, things, aliases=aliases, tlp=tlp, now=NOW)
+        return feed.publish(db, things, aliases=aliases, tlp=tlp, clock=lambda: NOW)
 
 
 def viewer(stores: Stores, *aliases: str, tlp: TLP = TLP.AMBER) -> FeedViewer:

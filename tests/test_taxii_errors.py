@@ -117,7 +117,7 @@ def make_poller(
     with stores.case.transaction() as db:
         person_id = make_viewer(db, make_organization(db, **(organization or {})), Role.READER).person_id
         assert person_id is not None
-        person = accounts.find_person(db, person_id)
+        person = accounts.lock_person(db, person_id)
         key = accounts.issue_key(db, person, scopes=[scope], now=NOW, days=days)
     carrying.account(stores, person_id)
     return Poller(app, person_id, person.username, key)
@@ -431,7 +431,7 @@ def test_a_page_token_shows_nothing_after_the_right_is_gone(app: Flask, stores: 
     path = "/api1/collections/allied/objects/"
     token = _token(dave, path)
     with stores.case.transaction() as db:
-        accounts.find_person(db, dave.person_id).organization.kind = Kind.PUBLIC
+        accounts.lock_person(db, dave.person_id).organization.kind = Kind.PUBLIC
     carrying.account(stores, dave.person_id)
     refused(dave.get(f"{path}?next={token}"), 404)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,10 +13,9 @@ from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.orm import Session
 
 from config import Settings
-from exchange import carrying, editions, findings, idempotency, outbox
-from exchange.models import AuditHead
+from exchange import accounts, audit, carrying, editions, findings, idempotency, outbox
 from exchange.stores import Stores
-from exchange.times import rfc3339, utcnow
+from exchange.times import utcnow
 
 _log = structlog.get_logger()
 
@@ -56,13 +54,13 @@ def decide_editions(event_id: str) -> None:
 @shared_task(name="edition.ready")
 def release_edition(event_id: str) -> None:
     """Carry an edition into the feed."""
-    _across(event_id, lambda edition_id, now: carrying.release(house().stores, edition_id, now=now))
+    _across(event_id, lambda edition_id: carrying.release(house().stores, edition_id, clock=utcnow))
 
 
 @shared_task(name="account.changed")
 def carry_account(event_id: str) -> None:
     """Let the feed know an account as it is now."""
-    _across(event_id, lambda person_id, _now: carrying.account(house().stores, person_id))
+    _across(event_id, lambda person_id: carrying.account(house().stores, person_id))
 
 
 def _step(event_id: str, act: Callable[[Session, UUID, datetime], None]) -> None:
@@ -77,11 +75,11 @@ def _step(event_id: str, act: Callable[[Session, UUID, datetime], None]) -> None
     _claimed(event_id, in_one_transaction)
 
 
-def _across(event_id: str, act: Callable[[UUID, datetime], object]) -> None:
+def _across(event_id: str, act: Callable[[UUID], object]) -> None:
     """Claim an event, act on both stores one after the other, then settle."""
 
     def then_settle(subject: UUID) -> None:
-        act(subject, utcnow())
+        act(subject)
         with house().stores.case.transaction() as db:
             outbox.settle(db, UUID(event_id), now=utcnow())
 
@@ -129,19 +127,14 @@ def drain() -> None:
 @shared_task(name="feed.carry-notes")
 def carry_notes() -> None:
     """Carry what pollers did into the audit chain."""
-    carrying.notes(house().stores, now=utcnow())
+    carrying.notes(house().stores)
 
 
 @shared_task(name="audit.anchor")
 def anchor_audit() -> None:
     """Note the head of the audit chain where the application's databases do not reach."""
     with house().stores.case.reading() as db:
-        head = db.get_one(AuditHead, 1)
-    line = f"{rfc3339(utcnow())} {head.seq} {head.mac}\n"
-    anchors = house().settings.keys / "audit-heads.log"
-    descriptor = os.open(anchors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "a") as out:
-        out.write(line)
+        audit.anchor(db, house().settings.audit_anchors, now=utcnow())
 
 
 @shared_task(name="house.sweep")
@@ -149,4 +142,6 @@ def sweep() -> None:
     """Remove what has had its time, and say how much."""
     with house().stores.case.transaction() as db:
         answers = idempotency.forget(db, now=utcnow())
-    _log.info("swept", answers=answers)
+        failures = accounts.forget_failures(db, now=utcnow())
+        carrying.forget_carried(db, now=utcnow())
+    _log.info("swept", answers=answers, sign_in_failures=failures)

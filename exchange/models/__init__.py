@@ -3,7 +3,7 @@
 from exchange.models.accounts import ApiKey, Login, Organization, Person, SignInFailure
 from exchange.models.base import CaseBase, ReleasedBase
 from exchange.models.editions import Edition, EditionObject, Proposal, ProposalState
-from exchange.models.ledger import Answer, AuditEntry, AuditHead, Event
+from exchange.models.ledger import Answer, AuditEntry, AuditHead, CarriedNote, Event, Installed
 from exchange.models.released import Collection, Entry, FeedAccount, FeedKey, Grant, ObjectVersion, Poll
 from exchange.models.reports import Case, Deadline, Delivery, Observable, ReportVersion
 
@@ -12,6 +12,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "AuditHead",
+    "CarriedNote",
     "Case",
     "CaseBase",
     "Collection",
@@ -24,6 +25,7 @@ __all__ = [
     "FeedAccount",
     "FeedKey",
     "Grant",
+    "Installed",
     "Login",
     "ObjectVersion",
     "Observable",

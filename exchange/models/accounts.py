@@ -80,7 +80,7 @@ class ApiKey(CaseBase):
 
 
 class SignInFailure(CaseBase):
-    """One failed sign-in, counted per account name and per network."""
+    """One failed sign-in. `subject` is a hash: of a network, or of a name together with one."""
 
     __tablename__ = "sign_in_failure"
     __table_args__ = (Index("ix_sign_in_failure_subject_at", "subject", "at"),)

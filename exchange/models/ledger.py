@@ -36,6 +36,15 @@ class Event(CaseBase):
     fault: Mapped[str | None]
 
 
+class Installed(CaseBase):
+    """What this store was made for; there is one row, number 1. Exercise and reality never mix."""
+
+    __tablename__ = "installed"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+
+
 class AuditEntry(CaseBase):
     """One link of the chain: canonical JSON, and HMAC(key, previous mac ‖ entry)."""
 
@@ -54,6 +63,15 @@ class AuditHead(CaseBase):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     seq: Mapped[int]
     mac: Mapped[str]
+
+
+class CarriedNote(CaseBase):
+    """A note of the released store that is in the chain already, however often it is carried."""
+
+    __tablename__ = "carried_note"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Answer(CaseBase):

@@ -98,11 +98,11 @@ class Poll(ReleasedBase):
 
     __tablename__ = "poll"
 
-    id: Mapped[int] = mapped_column(_RowNumber, primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     account_id: Mapped[UUID | None]
     collection_id: Mapped[UUID | None]
     action: Mapped[str]
     first_added: Mapped[int | None] = mapped_column(BigInteger)
     last_added: Mapped[int | None] = mapped_column(BigInteger)
     objects: Mapped[int] = mapped_column(default=0)
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)

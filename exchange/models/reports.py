@@ -81,7 +81,7 @@ class Deadline(CaseBase):
 
 
 class Observable(CaseBase):
-    """An address, name or hash found in a report. `state`: free, or excluded for `reason`."""
+    """An address, name or hash found in a report. `excluded` says why it stays here; empty, it may go out."""
 
     __tablename__ = "observable"
     __table_args__ = (UniqueConstraint("report_version_id", "fingerprint"),)

@@ -26,8 +26,3 @@ def fixed_objects() -> list[Rendered]:
     }
     drafts = [Draft("portal", "identity", body), twin("portal", ids.PORTAL, "clear", "ja", texts)]
     return render(drafts, {}, id_of=lambda key, _: _IDS[key], now=_SINCE)
-
-
-def portal_identity() -> bytes:
-    """The publisher, to whom every `created_by_ref` of ours points."""
-    return fixed_objects()[0].body

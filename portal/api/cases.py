@@ -28,7 +28,7 @@ def show_case(ref: str) -> ResponseReturnValue:
         version = incidents.latest(case)
         audit.record(db, "report.read", by=viewer, subject=version.id, purpose=Purpose.RESPONSE, now=utcnow())
         excluded = [
-            {"type": row.type, "value": value, "reason": row.excluded}
+            {"type": row.type, "value": value, "reason": findings.told(row.excluded)}
             for row, value in findings.kept(db, version.id)
             if row.excluded
         ]

@@ -9,6 +9,8 @@ import click
 from sqlalchemy import select
 
 from exchange import accounts, carrying, installation, sectors
+from exchange.errors import Invalid
+from exchange.form import message
 from exchange.models import ApiKey, Organization, Person
 from exchange.sharing import Kind, Role, Scope
 from exchange.stores import open_stores
@@ -53,7 +55,10 @@ def add_organization(**row: Any) -> None:
     with open_stores(settings()).case.transaction() as db:
         if db.scalar(select(Organization.id).where(Organization.ref == row["ref"])):
             raise click.ClickException(f"there is an organization {row['ref']} already")
-        installation.add_organization(db, row, now=utcnow())
+        try:
+            installation.add_organization(db, row, now=utcnow())
+        except Invalid as error:
+            raise click.ClickException("\n".join(message(problem, "en") for problem in error.problems)) from None
     click.echo(f"organization {row['ref']} is registered")
 
 

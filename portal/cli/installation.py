@@ -8,7 +8,7 @@ import sys
 import click
 
 from config import Settings
-from exchange import audit, installation
+from exchange import audit, installation, outbox
 from exchange.db import vault_of
 from exchange.stores import open_stores
 from exchange.times import utcnow
@@ -27,7 +27,10 @@ def migrate_command() -> None:
     """Bring both stores to the head of their migrations, and make the collections."""
     chosen = settings()
     stores = open_stores(chosen)
-    installation.prepare(stores, chosen, now=utcnow())
+    try:
+        installation.prepare(stores, chosen, now=utcnow())
+    except installation.WrongKind as error:
+        raise click.ClickException(str(error)) from None
     click.echo("case store and released store are current")
 
 
@@ -37,7 +40,12 @@ def doctor_command() -> None:
     chosen = settings()
     if chosen.embedded and not chosen.var.exists():
         raise click.ClickException(f"there is no installation in {chosen.var} yet; `noroshi start` makes one")
-    faults = open_stores(chosen).faults()
+    stores = open_stores(chosen)
+    faults = stores.faults()
+    if not faults:
+        with stores.case.reading() as db:
+            late = outbox.stuck(db, now=utcnow())
+        faults += [f"{late} steps wait longer than two minutes: is a worker running?"] if late else []
     for fault in faults:
         click.echo(fault, err=True)
     click.echo(f"{len(faults)} faults" if faults else "all is well")
@@ -61,8 +69,10 @@ def audit_command() -> None:
 @audit_command.command()
 def verify() -> None:
     """Walk the chain; name the first entry that was changed. Exit 1 if there is one."""
-    with open_stores(settings()).case.reading() as db:
-        verdict = audit.verify(db, vault_of(db))
+    chosen = settings()
+    heads = audit.anchored(chosen.audit_anchors)
+    with open_stores(chosen).case.reading() as db:
+        verdict = audit.verify(db, vault_of(db), heads)
     click.echo(f"{verdict.entries} entries hold")
     if verdict.first_bad is not None:
         click.echo(f"entry {verdict.first_bad} is the first that does not", err=True)

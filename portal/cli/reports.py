@@ -104,7 +104,10 @@ def post(url: str, key: str, body: bytes, idempotency_key: str) -> tuple[int, Ma
     except urllib.error.HTTPError as error:
         return error.code, _decoded(error.read())
     except OSError as error:
-        raise click.ClickException(f"the portal at {url} does not answer ({error}); nothing was filed") from None
+        raise click.ClickException(
+            f"no answer from the portal at {url} ({error}). It is not known whether the report was filed: repeat the "
+            f"command with --idempotency-key {idempotency_key}, which never files it twice"
+        ) from None
 
 
 def _decoded(body: bytes) -> Mapping[str, Any]:

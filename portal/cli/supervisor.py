@@ -85,7 +85,11 @@ class Supervisor:
         if taken := self._ports_taken():
             click.echo(f"port {taken} is taken: is this installation running already? Choose another port.", err=True)
             return 1
-        self._prepare()
+        try:
+            self._prepare()
+        except installation.WrongKind as error:
+            click.echo(str(error), err=True)
+            return 1
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it, and so do we then.

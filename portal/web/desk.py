@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, desk, editions, incidents, rules, sectors
+from exchange import accounts, audit, desk, editions, incidents, outbox, rules, sectors
 from exchange.errors import Invalid, NotPermitted
 from exchange.form import message
 from exchange.models import Case
@@ -25,6 +25,9 @@ from portal.auth import requires
 from portal.web import wording
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
+
+
+_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,13 @@ class Row:
 @requires(Permission.DESK)
 def show() -> ResponseReturnValue:
     """The cases that reporters let the national office see. 200."""
+    viewer = current.viewer()
     with current.case_store().reading() as db:
-        rows = [_row(db, case) for case in incidents.cases(db, current.viewer())]
-    return render_template("desk.html", cases=rows)
+        newest = incidents.cases(db, viewer, most=_SHOWN)
+        shown = dict.fromkeys([*desk.waiting_cases(db, viewer), *newest])
+        rows = [_row(db, case) for case in shown]
+        stuck = outbox.stuck(db, now=utcnow())
+    return render_template("desk.html", cases=rows, only=_SHOWN if len(newest) == _SHOWN else None, stuck=stuck)
 
 
 def _row(db: Session, case: Case) -> Row:

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from exchange import incidents
 from exchange.models import Case
 from exchange.sharing import Permission, permitted
+from exchange.times import utcnow
 from portal import current
 from portal.auth import requires
 from portal.web import wording
@@ -43,8 +44,8 @@ def show() -> ResponseReturnValue:
 
 
 def _row(case: Case) -> Row:
-    due = [clock for clock in wording.clocks(incidents.latest(case).decision) if clock.due]
-    first = min(due, key=lambda clock: str(clock.due), default=None)
+    ahead = [clock for clock in wording.clocks(incidents.latest(case).decision) if clock.runs_out >= utcnow()]
+    first = min((clock for clock in ahead if clock.due), key=lambda clock: clock.runs_out, default=None)
     return Row(
         ref=case.ref,
         kind=wording.option("incident_kind", case.incident_kind),

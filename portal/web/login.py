@@ -41,11 +41,15 @@ def enter() -> ResponseReturnValue:
 
 
 def _open_login(username: str, password: str) -> str | None:
-    """A new login's token. A failure is committed too: it was counted."""
-    with current.case_store().transaction() as db:
-        network, now = request.remote_addr or "", utcnow()
-        person = accounts.sign_in(db, username=username, password=password, network=network, now=now)
-        return accounts.open_login(db, person, now=now, hours=current.settings().login_hours) if person else None
+    """A new login's token. The password is looked at before the database is locked for writing."""
+    network, now, store = request.remote_addr or "", utcnow(), current.case_store()
+    with store.reading() as db:
+        person = accounts.matching(db, username=username, password=password, network=network, now=now)
+    with store.transaction() as db:
+        if person is None:
+            accounts.count_failure(db, username=username, network=network, now=now)
+            return None
+        return accounts.open_login(db, person, now=now, hours=current.settings().login_hours)
 
 
 @bp.post("/logout")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
-from exchange import form, rules, sectors, sharing
+from exchange import findings, form, rules, sectors, sharing
 from exchange.extraction import defang, extract
 from exchange.sharing import EditionKind, Scope
 from exchange.tables import table
+from exchange.times import JST
 
 Words = Mapping[str, str]
 
@@ -28,9 +29,8 @@ EDITIONS: Mapping[EditionKind, Words] = {
 _REASONS: Mapping[str, Words] = {
     "private": {"ja": "内部アドレス", "en": "Private or reserved address"},
     "own": {"ja": "自組織のもの", "en": "Belongs to your organisation"},
-    "member": {"ja": "他の参加組織のもの", "en": "Belongs to another member"},
     "public-suffix": {"ja": "ドメイン全体を指す", "en": "Stands for a whole public suffix"},
-    "victim-term": {"ja": "組織を特定できる語を含む", "en": "Contains words that identify your organisation"},
+    "held": {"ja": "国の窓口が確かめるまで共有しません", "en": "Not shared until the national office has looked at it"},
 }
 STAGES: Mapping[str, Words] = {"sokuhou": {"ja": "速報", "en": "Quick report"}}
 VIAS: Mapping[str, Words] = {"web": {"ja": "画面", "en": "Web form"}, "api": {"ja": "API", "en": "API"}}
@@ -92,6 +92,13 @@ class Clock:
         """When it runs out, as exactly as the rule says."""
         return self.due_at or self.due_date
 
+    @property
+    def runs_out(self) -> datetime:
+        """The last moment; a day lasts to its end in Japan."""
+        if self.due_date:
+            return datetime.combine(self.due_date, time.max, JST)
+        return self.due_at or datetime.max.replace(tzinfo=UTC)
+
 
 def recipients(decision: Mapping[str, Any], at: datetime) -> list[Recipient]:
     """The recipients of a decision as it is kept (JSON)."""
@@ -143,7 +150,7 @@ class Found:
 
 def found(values: Iterable[tuple[str, str, str | None]]) -> list[Found]:
     """From (type, value, reason code)."""
-    return [Found(kind, defang(value, kind), excluded_because(why) if why else None) for kind, value, why in values]
+    return [Found(kind, defang(value, kind), excluded_because(why)) for kind, value, why in values]
 
 
 def defanged(text: str) -> str:
@@ -154,8 +161,11 @@ def defanged(text: str) -> str:
     return out + text[done:]
 
 
-def excluded_because(code: str) -> Words:
+def excluded_because(reason: str | None) -> Words | None:
     """Why a value stays here: a reason of our own, or the title of the known-good list that has it."""
+    code = findings.told(reason)
+    if code is None:
+        return None
     titles = {f"known-good:{one['id']}": one["title"] for one in table("known_good")["lists"]}
     return _REASONS.get(code) or titles[code]
 

@@ -36,6 +36,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.create_table(
+        "carried_note",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_carried_note")),
+    )
+    op.create_index(op.f("ix_carried_note_at"), "carried_note", ["at"])
+
+    op.create_table(
         "event",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("topic", sa.String(), nullable=False),
@@ -56,6 +64,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("done_at IS NULL"),
     )
 
+    op.create_table(
+        "installed",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_installed")),
+    )
     op.create_table(
         "organization",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -98,9 +112,7 @@ def upgrade() -> None:
         sa.Column("exercise", sa.Boolean(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_incident_case_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_incident_case_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incident_case")),
         sa.UniqueConstraint("ref", name=op.f("uq_incident_case_ref")),
@@ -188,6 +200,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_proposal_case_id"), "proposal", ["case_id"])
     op.create_index(op.f("ix_proposal_state"), "proposal", ["state"])
+    op.create_index(
+        "uq_proposal_open",
+        "proposal",
+        ["case_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
 
     op.create_table(
         "report_version",
@@ -225,9 +245,7 @@ def upgrade() -> None:
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("due_date", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["report_version_id"],
-            ["report_version.id"],
-            name=op.f("fk_deadline_report_version_id_report_version"),
+            ["report_version_id"], ["report_version.id"], name=op.f("fk_deadline_report_version_id_report_version")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deadline")),
     )
@@ -241,9 +259,7 @@ def upgrade() -> None:
         sa.Column("recipient", sa.String(), nullable=False),
         sa.Column("purpose", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["report_version_id"],
-            ["report_version.id"],
-            name=op.f("fk_delivery_report_version_id_report_version"),
+            ["report_version_id"], ["report_version.id"], name=op.f("fk_delivery_report_version_id_report_version")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("report_version_id", "recipient", name=op.f("uq_delivery_report_version_id")),
@@ -277,9 +293,7 @@ def upgrade() -> None:
         sa.Column("confidence", sa.Integer(), nullable=False),
         sa.Column("excluded", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["report_version_id"],
-            ["report_version.id"],
-            name=op.f("fk_observable_report_version_id_report_version"),
+            ["report_version_id"], ["report_version.id"], name=op.f("fk_observable_report_version_id_report_version")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_observable")),
         sa.UniqueConstraint("report_version_id", "fingerprint", name=op.f("uq_observable_report_version_id")),
@@ -307,6 +321,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_report_version_fingerprint"), table_name="report_version")
 
     op.drop_table("report_version")
+    op.drop_index(
+        "uq_proposal_open",
+        table_name="proposal",
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
     op.drop_index(op.f("ix_proposal_state"), table_name="proposal")
     op.drop_index(op.f("ix_proposal_case_id"), table_name="proposal")
 
@@ -332,6 +352,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_organization_sector"), table_name="organization")
 
     op.drop_table("organization")
+    op.drop_table("installed")
     op.drop_index(
         "ix_event_waiting",
         table_name="event",
@@ -340,6 +361,9 @@ def downgrade() -> None:
     )
 
     op.drop_table("event")
+    op.drop_index(op.f("ix_carried_note_at"), table_name="carried_note")
+
+    op.drop_table("carried_note")
     op.drop_table("audit_head")
     op.drop_table("audit_entry")
     op.drop_index(op.f("ix_answer_at"), table_name="answer")

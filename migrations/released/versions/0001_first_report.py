@@ -39,7 +39,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "poll",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=True),
         sa.Column("collection_id", sa.Uuid(), nullable=True),
         sa.Column("action", sa.String(), nullable=False),
@@ -49,6 +49,8 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_poll")),
     )
+    op.create_index(op.f("ix_poll_at"), "poll", ["at"])
+
     op.create_table(
         "entry",
         sa.Column("collection_id", sa.Uuid(), nullable=False),
@@ -61,9 +63,7 @@ def upgrade() -> None:
         sa.Column("last", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["collection_id"], ["collection.id"], name=op.f("fk_entry_collection_id_collection")),
         sa.ForeignKeyConstraint(
-            ["object_version_id"],
-            ["object_version.id"],
-            name=op.f("fk_entry_object_version_id_object_version"),
+            ["object_version_id"], ["object_version.id"], name=op.f("fk_entry_object_version_id_object_version")
         ),
         sa.PrimaryKeyConstraint("collection_id", "date_added", name=op.f("pk_entry")),
         sa.UniqueConstraint("collection_id", "object_version_id", name=op.f("uq_entry_collection_id")),
@@ -108,6 +108,8 @@ def downgrade() -> None:
     op.drop_index("ix_entry_object", table_name="entry")
 
     op.drop_table("entry")
+    op.drop_index(op.f("ix_poll_at"), table_name="poll")
+
     op.drop_table("poll")
     op.drop_table("object_version")
     op.drop_table("feed_account")
