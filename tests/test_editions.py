@@ -120,6 +120,42 @@ def test_sources_of_a_ddos_are_observed_and_never_indicators(stores: Stores) -> 
     assert len([one for one in out if one["type"] == "observed-data"]) == 2
 
 
+def test_a_flood_of_findings_is_kept_and_does_not_go_out(stores: Stores) -> None:
+    paste = " ".join(f"198.51.{n // 250}.{n % 250 + 1}" for n in range(1000))
+    with stores.case.transaction() as db:
+        filed = make_report(db, make_viewer(db, make_organization(db)), ioc_paste=paste)
+    work(stores, filed)
+    with stores.case.reading() as db:
+        kept = [row.excluded for row, _ in findings.kept(db, filed.version.id)]
+    assert kept.count(None) == 300 and kept.count("too-many") == 700
+    assert {findings.told(reason) for reason in kept} == {None, "held"}
+
+
+def test_before_filing_nobody_learns_what_belongs_to_another_member(stores: Stores) -> None:
+    with stores.case.transaction() as db:
+        make_organization(db, domains=["other.example"])
+        own = make_organization(db)
+        seen = findings.look_through(db, "other.example", organization=own, callback=None, documentation_is_real=True)
+    assert [one.excluded for one in seen] == [None]
+
+
+@pytest.mark.parametrize(
+    ("aware_at", "fidelity", "day"),
+    [
+        ("2026-11-19T00:30:00+09:00", "minute", "2026-11-18"),
+        ("2026-11-19T00:00:00+09:00", "day", "2026-11-19"),
+        ("2026-11-21T11:00:00+09:00", "day", "2026-11-21"),
+    ],
+)
+def test_an_observation_names_the_day_and_nothing_finer(stores: Stores, aware_at: str, fidelity: str, day: str) -> None:
+    with stores.case.transaction() as db:
+        alice = make_viewer(db, make_organization(db))
+        filed = make_report(db, alice, aware_at=aware_at, aware_fidelity=fidelity)
+    release(stores, filed)
+    seen = [one["first_observed"] for one in reports(stores, "council") if one["type"] == "observed-data"]
+    assert set(seen) == {f"{day}T00:00:00.000Z"}
+
+
 # --- the ten samples -------------------------------------------------------------------------------------
 
 
@@ -248,12 +284,20 @@ TEXTS = {"ja": "保守用の遠隔接続から侵入された。", "en": "The in
 
 @pytest.mark.parametrize(
     "told",
-    ["試験港運に侵入", "shiken-port.example が", "０３－１２３４－５６７８ へ", "%E8%A9%A6%E9%A8%93%E6%B8%AF%E9%81%8B"],
+    [
+        "試験港運に侵入",
+        "shiken-port.example が",
+        "０３－１２３４－５６７８ へ",
+        "%E8%A9%A6%E9%A8%93%E6%B8%AF%E9%81%8B",
+        "192.0.2.7 へ",
+    ],
 )
 def test_a_text_that_tells_who_was_hit_is_refused(stores: Stores, told: str) -> None:
     with stores.case.transaction() as db:
         analyst = make_viewer(db, make_organization(db, kind=Kind.NCO), Role.ANALYST)
-        own = make_organization(db, name_ja="試験港運株式会社", domains=["shiken-port.example"])
+        own = make_organization(
+            db, name_ja="試験港運株式会社", domains=["shiken-port.example"], networks=["192.0.2.0/24"]
+        )
         filed = make_report(db, make_viewer(db, own))
     release(stores, filed)
     with stores.case.transaction() as db:

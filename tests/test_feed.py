@@ -92,7 +92,9 @@ def test_versions_are_chosen_as_the_standard_says(stores: Stores) -> None:
 def test_an_older_version_that_arrives_late_does_not_become_the_last(stores: Stores) -> None:
     put(stores, thing(1, 2))
     put(stores, thing(1, 1))
-    assert walk(stores, viewer(stores, "council")) == ["1 002"]
+    who = viewer(stores, "council")
+    assert walk(stores, who) == ["1 002"]
+    assert walk(stores, who, versions=frozenset({"first"})) == ["1 001"]
 
 
 def test_whose_newest_version_is_too_strict_is_not_there_at_all(stores: Stores) -> None:
