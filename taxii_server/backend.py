@@ -9,7 +9,7 @@ from uuid import UUID
 
 import medallion
 import orjson
-from flask import g
+from flask import g, request
 from medallion.backends.base import Backend
 from medallion.exceptions import ProcessingError
 
@@ -141,6 +141,7 @@ class ExchangeBackend(Backend):  # type: ignore[misc]
         object_id: str | None = None,
     ) -> _Asked:
         viewer, collection = _viewer(), self._collection(collection_name)
+        query.check(request.args)
         wanted = query.wanted(filters, allowed)
         question = _question(endpoint, collection.id, object_id, filters, viewer)
         after = wanted.after

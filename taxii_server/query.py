@@ -7,12 +7,25 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from medallion.exceptions import ProcessingError
+from werkzeug.datastructures import MultiDict
 
 from exchange.feed import Wanted
 from exchange.times import micros, stix_time
 
 _MOST_VALUES = 100
+_LIMIT = re.compile(r"[0-9]{1,18}", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+
+
+def check(args: MultiDict[str, str]) -> None:
+    """What medallion's views let pass: a parameter that comes twice, and a limit that only Python reads as a number.
+
+    Raises: ProcessingError (400).
+    """
+    if any(len(values) > 1 for _, values in args.lists()):
+        raise _malformed()
+    if not _LIMIT.fullmatch(args.get("limit", "1")):
+        raise _malformed()
 
 
 def wanted(args: Mapping[str, str], allowed: tuple[str, ...]) -> Wanted:
