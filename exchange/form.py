@@ -7,8 +7,9 @@ dictionary and the model together. Source: the unified form, fields 1 to 13.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -28,9 +29,6 @@ from exchange.answer_types import (
 from exchange.errors import Invalid, Problem
 from exchange.japanese_dates import moment
 from exchange.tables import table
-
-if TYPE_CHECKING:
-    from exchange.rules import Profile
 
 VERSION: str = table("form")["version"]
 FIELDS: dict[str, dict[str, Any]] = {field["id"]: field for field in table("form")["fields"]}
@@ -52,6 +50,16 @@ def _asked(name: str, **more: Any) -> Any:
     entry = FIELDS[name]
     examples = [entry["example"]["en"]] if "example" in entry and entry["input"] != "datetime" else None
     return Field(description=f"{entry['label']['en']} / {entry['label']['ja']}", examples=examples, **more)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is known of an organization and never asked."""
+
+    sector: str
+    act_special_operator: bool
+    public_body: bool
+    ci_operator: bool
 
 
 class OrganisationRef(BaseModel):

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from exchange import accounts, audit, form, outbox, rules
 from exchange.db import vault_of
 from exchange.errors import NotFound, NotPermitted
-from exchange.form import QuickReport
+from exchange.form import Profile, QuickReport
 from exchange.models import Case, Deadline, Delivery, Organization, ReportVersion
-from exchange.rules import Decision, Profile
+from exchange.rules import Decision
 from exchange.sharing import Purpose, Viewer, purposes_of, seals, visible_to
 
 # Crockford's base 32: no letter that is misheard or misread on the phone.

@@ -14,50 +14,13 @@ from typing import Any
 
 import jpholiday
 
-from exchange.form import QuickReport
-from exchange.sectors import (
-    Authority,
-    Sector,
-    Text,
-    authority,
-    day_of,
-    is_valid,
-    sector_of,
-    text,
-)
+from exchange.form import Profile, QuickReport
+from exchange.sectors import Sector, Text, day_of, is_valid, sector_of, text
 from exchange.sharing import TLP
 from exchange.tables import table
 
-__all__ = [
-    "Authority",
-    "Clock",
-    "Decision",
-    "NotTriggered",
-    "Profile",
-    "Recipient",
-    "Reminder",
-    "Sector",
-    "Text",
-    "authority",
-    "decide",
-    "last_open_day",
-    "purpose_name",
-    "regime_name",
-    "sector_of",
-]
-
 VERSION: str = table("rules")["version"]
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What is known of an organization and never asked."""
-
-    sector: str
-    act_special_operator: bool
-    public_body: bool
-    ci_operator: bool
 
 
 @dataclass(frozen=True)

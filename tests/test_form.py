@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from exchange import form
 from exchange.errors import Invalid, Problem
-from exchange.form import FIELDS, QuickReport, from_form, message, parse
+from exchange.form import FIELDS, Profile, QuickReport, from_form, message, parse
 from exchange.japanese_dates import moment
-from exchange.rules import Profile
 from exchange.tables import table
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from exchange.form import QuickReport, parse
-from exchange.rules import Decision, Profile, authority, decide, last_open_day, sector_of
+from exchange.form import Profile, QuickReport, parse
+from exchange.rules import Decision, decide, last_open_day
+from exchange.sectors import authority, sector_of
 from exchange.sharing import TLP
 from exchange.tables import table
 
