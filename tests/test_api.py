@@ -101,7 +101,7 @@ def make_caller(
     """Somebody of a new organization, with a key."""
     with _stores(app).case.transaction() as db:
         own = make_organization(db, **(organization or {}))
-        person = accounts.find_person(db, make_viewer(db, own, *roles).person_id)  # type: ignore[arg-type]
+        person = accounts.lock_person(db, make_viewer(db, own, *roles).person_id)  # type: ignore[arg-type]
         key = accounts.issue_key(db, person, scopes=list(scopes), now=NOW, days=days)
     return Caller(app, key, own)
 

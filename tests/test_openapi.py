@@ -38,7 +38,7 @@ def _key(app: Flask) -> str:
     with stores.case.transaction() as db:
         viewer = make_viewer(db, make_organization(db, act_special_operator=True))
         assert viewer.person_id is not None
-        return accounts.issue_key(db, accounts.find_person(db, viewer.person_id), scopes=["report"], now=NOW)
+        return accounts.issue_key(db, accounts.lock_person(db, viewer.person_id), scopes=["report"], now=NOW)
 
 
 def _validator(schema: Mapping[str, Any], *, exact: bool = False) -> Draft202012Validator:
