@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -180,6 +181,14 @@ def close_login(db: Session, token: str, *, now: datetime) -> None:
     db.execute(update(Login).where(Login.token_hash == hash_of(token)).values(revoked_at=now))
 
 
+def end(db: Session, person: Person, *, now: datetime) -> None:
+    """Switch an account off, with every login and key of it."""
+    person.active = False
+    for row in (Login, ApiKey):
+        held = update(row).where(row.person_id == person.id, row.revoked_at.is_(None))
+        db.execute(held.values(revoked_at=now))
+
+
 def viewer_of_login(db: Session, token: str, *, now: datetime) -> Viewer | None:
     """Who this browser is, with the rights of this moment."""
     found = select(Login).where(Login.token_hash == hash_of(token), Login.revoked_at.is_(None), Login.expires_at > now)
@@ -188,10 +197,13 @@ def viewer_of_login(db: Session, token: str, *, now: datetime) -> Viewer | None:
 
 
 def viewer_of_key(db: Session, key: str, *, scope: str, now: datetime) -> Viewer | None:
-    """Who holds this key, if it opens `scope`."""
+    """Who holds this key; without any role if it does not open `scope`."""
     found = select(ApiKey).where(ApiKey.key_hash == hash_of(key), ApiKey.revoked_at.is_(None), ApiKey.expires_at > now)
     row = db.scalars(found).one_or_none()
-    return viewer_of(row.person) if row and row.person.active and scope in row.scopes else None
+    if row is None or not row.person.active:
+        return None
+    viewer = viewer_of(row.person)
+    return viewer if scope in row.scopes else replace(viewer, roles=frozenset())
 
 
 def viewer_of(person: Person) -> Viewer:

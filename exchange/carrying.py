@@ -68,6 +68,16 @@ def revoke_key(stores: Stores, key_id: UUID, *, by: sharing.Viewer | str, now: d
         audit.record(db, "key.revoked", by=by, subject=key_id, now=now)
 
 
+def switch_off(stores: Stores, person_id: UUID, *, by: sharing.Viewer | str, now: datetime) -> None:
+    """End an account: the feed knows first, then its logins and keys are over too."""
+    with stores.released.transaction() as db:
+        feed.forget_account(db, person_id)
+    with stores.case.transaction() as db:
+        accounts.end(db, accounts.lock_person(db, person_id), now=now)
+        audit.record(db, "account.disabled", by=by, subject=person_id, now=now)
+        outbox.tell(db, "account.changed", person_id, now=now)
+
+
 def notes(stores: Stores) -> int:
     """Carry what pollers did into the audit chain, each note once; returns how many were taken."""
     with stores.released.reading() as db:

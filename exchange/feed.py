@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, exists, false, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, false, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from exchange.db import add_if_absent
@@ -175,6 +175,12 @@ def put_account(db: Session, account_id: UUID, *, username: str, rights: FeedRig
             db.add(FeedKey(account_id=account_id, **vars(key)))
         else:  # A revocation came here first, and stays.
             known.revoked_at = known.revoked_at or key.revoked_at
+
+
+def forget_account(db: Session, account_id: UUID) -> None:
+    """It polls no more, from the next request on."""
+    db.execute(delete(FeedKey).where(FeedKey.account_id == account_id))
+    db.execute(delete(Grant).where(Grant.account_id == account_id))
 
 
 def revoke_key(db: Session, key_id: UUID, *, now: datetime) -> None:

@@ -75,9 +75,10 @@ def _reason(found: Found, ours: _Ours, terms: frozenset[str]) -> str | None:
 
 
 def own_values(text: str, profile: dict[str, Any]) -> list[str]:
-    """The addresses and names in a text that belong to the organization of this profile."""
+    """The addresses and names in a text that belong to the organization of this profile, or are internal."""
     ours = _Ours([profile], documentation_is_real=True)
-    return [found.value for found in extract(text, documentation_is_real=True) if ours.excluded(found) == "own"]
+    found = extract(text, documentation_is_real=True)
+    return [one.value for one in found if ours.excluded(one) in {"own", "private"}]
 
 
 def normalise(db: Session, version_id: UUID, *, now: datetime, documentation_is_real: bool) -> None:

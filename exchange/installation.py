@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,8 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import Installation, Settings
-from exchange import accounts, carrying
+from exchange import accounts, carrying, sectors
 from exchange.db import add_if_absent
+from exchange.errors import Invalid, Problem
 from exchange.models import Installed, Organization, Person
 from exchange.sharing import Kind, Role
 from exchange.stores import Stores
@@ -64,10 +65,52 @@ def _settle_kind(stores: Stores, kind: Installation) -> None:
 
 def add_organization(db: Session, row: Mapping[str, Any], *, now: datetime) -> Organization:
     """Register an organization from one row of data: `ref`, `kind`, attributes, and what is sealed."""
+    _check(row, now)
     attributes = {name: row[name] for name in _ATTRIBUTES if name in row}
     profile = {name: row[name] for name in _SEALED if name in row}
     kind = Kind(row["kind"])
     return accounts.add_organization(db, ref=row["ref"], kind=kind, profile=profile, now=now, **attributes)
+
+
+def _check(row: Mapping[str, Any], now: datetime) -> None:
+    """An organization that could neither report nor poll is no help to anybody."""
+    wrong = [name for name, known in _KNOWN.items() if not _all_known(row.get(name), known(now))]
+    needed = {Kind.OPERATOR: "sector", Kind.ISAC: "isacs", Kind.CEPTOAR: "ceptoar", Kind.AUTHORITY: "authority"}
+    kind = Kind(row["kind"])
+    missing = [needed[kind]] if kind in needed and not row.get(needed[kind]) else []
+    problems = [Problem(name, "unknown-option") for name in wrong] + [Problem(name, "required") for name in missing]
+    if problems:
+        raise Invalid(problems)
+
+
+def _all_known(given: Any, known: Collection[str]) -> bool:
+    values = given if isinstance(given, list) else [given] if given else []
+    return all(value in known for value in values)
+
+
+_KNOWN: Mapping[str, Callable[[datetime], Collection[str]]] = {
+    "sector": sectors.sector_ids,
+    "isacs": sectors.isacs,
+    "ceptoar": sectors.ceptoars,
+    "authority": sectors.authority_ids,
+}
+
+
+def check_roles(kind: Kind, roles: Collection[Role]) -> None:
+    """Raises: Invalid if an organization of this kind has no such work to give."""
+    wrong = [role for role in roles if kind not in _ROLE_KINDS.get(role, set(Kind))]
+    if wrong:
+        raise Invalid([Problem("roles", "unknown-option")])
+
+
+_ROLE_KINDS: Mapping[Role, set[Kind]] = {
+    Role.REPORTER: {Kind.OPERATOR},
+    Role.ANALYST: {Kind.NCO},
+    Role.APPROVER: {Kind.NCO},
+    Role.ADMINISTRATOR: {Kind.ADMIN, Kind.NCO},
+    Role.AUDITOR: {Kind.AUDITOR},
+    Role.ENFORCEMENT: {Kind.ENFORCEMENT},
+}
 
 
 def scopes_of(roles: Collection[Role]) -> list[str]:

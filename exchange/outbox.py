@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -36,6 +37,12 @@ def to_ring(db: Session, *, now: datetime) -> list[tuple[str, UUID]]:
 def anything_to_ring(db: Session, *, now: datetime) -> bool:
     """Whether `to_ring` has something: a read, so that an idle second writes nothing."""
     return db.scalar(select(Event.id).where(Event.done_at.is_(None), Event.ring_at <= now).limit(1)) is not None
+
+
+def in_work(db: Session, subjects: Sequence[UUID]) -> bool:
+    """Whether a step about one of these is still to be done."""
+    waiting = select(Event.id).where(Event.done_at.is_(None), Event.subject_id.in_(subjects))
+    return db.scalar(waiting.limit(1)) is not None
 
 
 def stuck(db: Session, *, now: datetime) -> int:

@@ -101,6 +101,16 @@ def authority(wanted: str, at: datetime) -> Authority:
     return Authority(row["id"], text({**row, **_then(row.get("before", []), day_of(at))}), row["kind"])
 
 
+def sector_ids(at: datetime) -> list[str]:
+    """The sectors of the day of `at`."""
+    return [row["id"] for row in table("sectors")["sectors"] if is_valid(row, day_of(at))]
+
+
+def authority_ids(at: datetime) -> list[str]:
+    """The authorities of the day of `at`."""
+    return [row["id"] for row in table("sectors")["authorities"] if is_valid(row, day_of(at))]
+
+
 def isacs(at: datetime) -> dict[str, Text]:
     """The ISACs of the day of `at`, by id, in the table's order."""
     return {row["id"]: text(row) for row in table("sectors")["isacs"] if is_valid(row, day_of(at))}

@@ -110,6 +110,7 @@ def _bug(error: Exception) -> Response:
 def answer(status: int, code: str, **extra: Any) -> Response:
     """The error as a problem document under /api/, as a page elsewhere. The words are ours, never the exception's."""
     title, text = _words(status, code)
+    _log.info("request.refused", request=g.get("request_id"), endpoint=request.endpoint, status=status, code=code)
     if request.path.startswith("/api/"):
         problem = {"type": f"/api/v1/problems#{code}", "title": title, "status": status, "detail": text, "code": code}
         response = jsonify(problem | extra | {"request_id": g.get("request_id", "")})

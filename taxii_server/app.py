@@ -12,7 +12,7 @@ from config import Settings
 from exchange.db import Store
 from exchange.vault import secret_file
 from taxii_server import auth as _auth  # noqa: F401  Puts our accounts where medallion's views look for theirs.
-from taxii_server import errors, health, negotiation
+from taxii_server import errors, health, negotiation, transport
 from taxii_server.backend import ExchangeBackend, Rendered
 
 
@@ -38,5 +38,6 @@ def create_app(settings: Settings) -> Flask:
     negotiation.install(app)
     medallion.register_blueprints(app)
     health.install(app, store)
+    transport.install(app)
     errors.install(app)
     return app

@@ -72,7 +72,7 @@ def _bug(error: Exception) -> Response:
 
 def _headers(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Vary"] = "Accept, Authorization"
+    response.headers["Vary"] = "Accept, Accept-Encoding, Authorization"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

@@ -114,6 +114,43 @@ def test_an_address_tells_a_circle_nothing_of_another(stores: Stores) -> None:
     assert versions == [feed.UNVERSIONED]
 
 
+def test_an_account_switched_off_is_over_in_both_stores(stores: Stores) -> None:
+    with stores.case.transaction() as db:
+        person = accounts.lock_person(db, make_viewer(db, make_organization(db)).person_id)  # type: ignore[arg-type]
+        secret = accounts.issue_key(db, person, scopes=["feed", "report"], now=NOW)
+        token = accounts.open_login(db, person, now=NOW, hours=1)
+    carrying.account(stores, person.id)
+    carrying.switch_off(stores, person.id, by="installation", now=NOW)
+    carrying.account(stores, person.id)
+    with stores.case.reading() as db:
+        assert accounts.viewer_of_login(db, token, now=NOW) is None
+        assert accounts.viewer_of_key(db, secret, scope="report", now=NOW) is None
+    with stores.released.reading() as db:
+        assert feed.viewer_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        {"kind": Kind.OPERATOR, "sector": None},
+        {"kind": Kind.OPERATOR, "sector": "gambling"},
+        {"kind": Kind.ISAC},
+        {"kind": Kind.ISAC, "isacs": ["x-isac"]},
+        {"kind": Kind.CEPTOAR},
+        {"kind": Kind.AUTHORITY, "authority": "nope"},
+    ],
+)
+def test_an_organization_that_could_do_nothing_is_not_registered(stores: Stores, lacking: dict[str, object]) -> None:
+    with pytest.raises(Invalid), stores.case.transaction() as db:
+        make_organization(db, **lacking)  # type: ignore[arg-type]
+
+
+def test_nobody_is_approver_of_an_operator() -> None:
+    with pytest.raises(Invalid):
+        installation.check_roles(Kind.OPERATOR, [Role.APPROVER])
+    installation.check_roles(Kind.NCO, [Role.APPROVER])
+
+
 @pytest.mark.parametrize(
     "wrong", [{"networks": ["198.51.100.300/24"]}, {"networks": ["all"]}, {"domains": ["jp"]}, {"domains": ["co.jp"]}]
 )

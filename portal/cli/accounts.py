@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
+from uuid import UUID
 
 import click
 from sqlalchemy import select
 
-from exchange import accounts, carrying, installation, sectors
+from exchange import accounts, carrying, installation
 from exchange.errors import Invalid
 from exchange.form import message
 from exchange.models import ApiKey, Organization, Person
 from exchange.sharing import Kind, Role, Scope
-from exchange.stores import open_stores
+from exchange.stores import Stores, open_stores
 from exchange.times import utcnow
 from portal.cli.chosen import settings
 
@@ -46,11 +47,6 @@ def add_organization(**row: Any) -> None:
     \b
     noroshi organization add ORG-1 --kind operator --name-ja 例電力 --name-en "Rei Power" --sector electricity
     """
-    if row["sector"]:
-        try:
-            sectors.sector_of(row["sector"], utcnow())
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--sector") from None
     row |= {name: list(row[name]) for name in ("isacs", "domains", "networks")}
     with open_stores(settings()).case.transaction() as db:
         if db.scalar(select(Organization.id).where(Organization.ref == row["ref"])):
@@ -58,7 +54,7 @@ def add_organization(**row: Any) -> None:
         try:
             installation.add_organization(db, row, now=utcnow())
         except Invalid as error:
-            raise click.ClickException("\n".join(message(problem, "en") for problem in error.problems)) from None
+            raise click.ClickException("\n".join(f"{p.field}: {message(p, 'en')}" for p in error.problems)) from None
     click.echo(f"organization {row['ref']} is registered")
 
 
@@ -85,10 +81,32 @@ def add_account(username: str, ref: str, roles: tuple[str, ...]) -> None:
             raise click.ClickException(f"there is no organization {ref}")
         if db.scalar(select(Person.id).where(Person.username == accounts.canonical(username))):
             raise click.ClickException(f"the name {username} is taken")
+        try:
+            installation.check_roles(Kind(own.kind), chosen)
+        except Invalid:
+            raise click.ClickException(f"an organization of the kind {own.kind} has no such role to give") from None
         person = accounts.add_person(db, own, username=username, roles=chosen, password=password, now=now)
         key = accounts.issue_key(db, person, scopes=installation.scopes_of(chosen), now=now)
     carrying.account(stores, person.id)
     click.echo(f"username {person.username}\npassword {password}\nkey      {key}")
+
+
+@account_command.command(name="list")
+def list_accounts() -> None:
+    """List every account: its name, the organization's id, its roles, and whether it is switched off."""
+    with open_stores(settings()).case.reading() as db:
+        for person in db.scalars(select(Person).order_by(Person.username)).unique():
+            state = "" if person.active else "  off"
+            click.echo(f"{person.username}  {person.organization.ref}  {','.join(person.roles)}{state}")
+
+
+@account_command.command()
+@click.argument("username")
+def disable(username: str) -> None:
+    """Switch USERNAME off: no sign-in, no key, in every process from the next request on."""
+    stores = open_stores(settings())
+    carrying.switch_off(stores, _person_id(stores, username), by="installation", now=utcnow())
+    click.echo(f"{username} is switched off")
 
 
 @click.group()
@@ -96,14 +114,38 @@ def key_command() -> None:
     """API and feed keys."""
 
 
+@key_command.command(name="add")
+@click.argument("username")
+@click.option("--days", default=365, show_default=True, help="until it expires")
+def add_key(username: str, days: int) -> None:
+    """Give USERNAME another key; prints it, this once. The old ones stay until they are revoked."""
+    stores = open_stores(settings())
+    person_id = _person_id(stores, username)
+    with stores.case.transaction() as db:
+        person = accounts.lock_person(db, person_id)
+        scopes = installation.scopes_of([Role(role) for role in person.roles])
+        key = accounts.issue_key(db, person, scopes=scopes, now=utcnow(), days=days)
+    carrying.account(stores, person_id)
+    click.echo(f"key      {key}")
+
+
 @key_command.command()
 @click.argument("username")
 def revoke(username: str) -> None:
     """Revoke every key of USERNAME: over in every process from the next request on."""
-    stores, now = open_stores(settings()), utcnow()
+    stores = open_stores(settings())
+    person_id = _person_id(stores, username)
     with stores.case.reading() as db:
-        held = select(ApiKey.id).join(Person).where(Person.username == accounts.canonical(username))
-        ids = db.scalars(held.where(ApiKey.revoked_at.is_(None))).all()
+        held = select(ApiKey.id).where(ApiKey.person_id == person_id, ApiKey.revoked_at.is_(None))
+        ids = db.scalars(held).all()
     for key_id in ids:
-        carrying.revoke_key(stores, key_id, by="installation", now=now)
+        carrying.revoke_key(stores, key_id, by="installation", now=utcnow())
     click.echo(f"{len(ids)} keys revoked")
+
+
+def _person_id(stores: Stores, username: str) -> UUID:
+    with stores.case.reading() as db:
+        found = db.scalar(select(Person.id).where(Person.username == accounts.canonical(username)))
+    if found is None:
+        raise click.ClickException(f"there is no account {username}")
+    return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 
 import click
+from kombu.connection import Connection
 
 from config import Settings
 from exchange import audit, installation, outbox
@@ -14,6 +16,8 @@ from exchange.stores import open_stores
 from exchange.times import utcnow
 from portal.cli.chosen import settings
 from portal.cli.supervisor import Supervisor
+
+_OTHER_VARIABLES = {"NOROSHI_API_KEY", "NOROSHI_TESTDATA", "NOROSHI_TEST_POSTGRESQL"}
 
 
 @click.command()
@@ -41,7 +45,7 @@ def doctor_command() -> None:
     if chosen.embedded and not chosen.var.exists():
         raise click.ClickException(f"there is no installation in {chosen.var} yet; `noroshi start` makes one")
     stores = open_stores(chosen)
-    faults = stores.faults()
+    faults = stores.faults() + _broker_faults(chosen) + _unknown_settings()
     if not faults:
         with stores.case.reading() as db:
             late = outbox.stuck(db, now=utcnow())
@@ -50,6 +54,25 @@ def doctor_command() -> None:
         click.echo(fault, err=True)
     click.echo(f"{len(faults)} faults" if faults else "all is well")
     sys.exit(1 if faults else 0)
+
+
+def _broker_faults(chosen: Settings) -> list[str]:
+    """A silent broker loses nothing, and stops everything behind the receipt."""
+    if chosen.broker_url.startswith("filesystem"):
+        return []
+    try:
+        with Connection(chosen.broker_url, connect_timeout=5) as connection:  # type: ignore[no-untyped-call]
+            connection.ensure_connection(max_retries=1, timeout=5)
+    except Exception as error:  # noqa: BLE001  Each transport has errors of its own.
+        return [f"broker: does not answer ({type(error).__name__})"]
+    return []
+
+
+def _unknown_settings() -> list[str]:
+    known = {f"NOROSHI_{field.name.upper()}" for field in dataclasses.fields(Settings)} | _OTHER_VARIABLES
+    return [
+        f"{name}: there is no such setting" for name in os.environ if name.startswith("NOROSHI_") and name not in known
+    ]
 
 
 @click.command()

@@ -72,6 +72,6 @@ def _report(name: str) -> bytes:
         "designated_asset": "no",
         "callback": "+81-50-0000-0000",
         "share_scope": "council-anon",
-        "ioc_paste": f"hxxps://{name.replace('.', '[.]')}/x {name}",
+        "ioc_paste": f"hxxps://{name.replace('.', '[.]')}/x {name} 203.0.113.{secrets.randbelow(254) + 1}",
     }
     return json.dumps(answers).encode()

@@ -78,9 +78,11 @@ def demo_accounts(chosen: Settings) -> list[dict[str, Any]]:
 
 def _demo_key(chosen: Settings, account: str | None, body: bytes) -> str:
     wanted = account or _named_organisation(body)
+    if wanted is None:
+        raise click.ClickException("the file is no JSON, or names no organisation: give --account or NOROSHI_API_KEY")
     keys = {row["username"]: row["api_key"] for row in demo_accounts(chosen)}
-    if wanted is None or wanted.lower() not in keys:
-        raise click.ClickException("no key: set NOROSHI_API_KEY, or name a demonstration account with --account")
+    if wanted.lower() not in keys:
+        raise click.ClickException(f"the demonstration has no account {wanted}")
     return str(keys[wanted.lower()])
 
 
@@ -128,5 +130,7 @@ def _tell(status: int, answer: Mapping[str, Any], as_json: bool) -> None:
         sys.exit(1)
     if not as_json:
         click.echo(f"filed: {answer['case_id']}")
+        if "possible_duplicate_of" in answer:
+            click.echo(f"  the same answers were filed minutes ago: {answer['possible_duplicate_of']}")
         for one in answer["recipients"]:
             click.echo(f"  {one['name']}  {one['legal_basis']}  {one['due'] or ''}")

@@ -12,7 +12,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from exchange import desk, editions, findings, incidents
+from exchange import desk, editions, findings, incidents, outbox
 from exchange.models import Case, EditionObject
 from exchange.sharing import EditionKind, Permission, Purpose
 from exchange.times import utcnow
@@ -55,6 +55,8 @@ def show(ref: str) -> ResponseReturnValue:
             reminders=version.decision["reminders"],
             released=_released(editions.released(db, case)),
             found=_found(db, case),
+            released_text=desk.released_text(db, case.id),
+            in_work=outbox.in_work(db, [version.id, *(one.id for one in editions.of_case(db, case))]),
             waiting=desk.open_proposal(db, case) is not None,
         )
 

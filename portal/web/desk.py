@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -108,6 +108,7 @@ def propose(ref: str) -> ResponseReturnValue:
         with current.case_store().transaction() as db:
             found = incidents.find(db, ref, current.viewer())
             return _page(db, found, typed=typed, problems=problems), 422
+    flash(_("Proposed. A second person releases it."))
     return redirect(url_for("desk.case", ref=ref), 303)
 
 
@@ -118,6 +119,7 @@ def release(proposal_id: UUID) -> ResponseReturnValue:
     with current.case_store().transaction() as db:
         shown = request.form.get("view_digest", "")
         done = desk.release(db, proposal_id, shown=shown, by=current.viewer(), now=utcnow())
+    flash(_("Released. It reaches the feeds in a few seconds."))
     return redirect(url_for("desk.case", ref=done.case.ref), 303)
 
 
@@ -127,6 +129,7 @@ def reject(proposal_id: UUID) -> ResponseReturnValue:
     """Let it not go out: 303; 404; 409 if it was decided on before."""
     with current.case_store().transaction() as db:
         done = desk.reject(db, proposal_id, by=current.viewer(), now=utcnow())
+    flash(_("Rejected. Nothing of it goes out."))
     return redirect(url_for("desk.case", ref=done.case.ref), 303)
 
 
