@@ -124,6 +124,25 @@ def test_a_wrong_form_says_what_to_do_and_keeps_what_was_typed(browser: Browser,
             assert page.locator(f"[id='{target}']").count() == 1, target
 
 
+def test_going_back_changes_nothing_that_was_typed(browser: Browser, house: Installation) -> None:
+    """The time of awareness starts the clocks: it must not become now again."""
+    with browser.new_context(locale="ja") as context:
+        page = context.new_page()
+        sign_in(page, house, "org-005")
+        page.goto(f"{house.portal_url}/reports/new")
+        page.fill("[name=aware_time]", "00:01")
+        page.fill("[name=summary]", "設定値が変わっていた。")
+        for name in ("incident_kind", "service_impact", "personal_data", "current_status"):
+            page.check(f"[name={name}][value=unknown]")
+        page.check("[name=system_class][value=ot]")
+        page.locator(".action-bar button[value=check]").click()
+        page.wait_for_url("**/reports/check")
+        page.go_back()
+        page.wait_for_url("**/reports/new")
+        assert page.input_value("[name=aware_time]") == "00:01"
+        assert page.input_value("[name=summary]") == "設定値が変わっていた。"
+
+
 def test_two_people_release_a_text_at_the_desk(browser: Browser, house: Installation) -> None:
     report = house.run("demo", "report", "S01").stdout
     ref = re.search(r"N-[0-9A-Z-]+", house.run("report", "submit", "-", stdin=report).stdout)
