@@ -47,6 +47,11 @@ def record(
     db.info.setdefault(_QUEUE, []).append(entry)
 
 
+def is_queued(db: Session) -> bool:
+    """Whether something was recorded that no commit has chained yet."""
+    return bool(db.info.get(_QUEUE))
+
+
 def append_queued(db: Session, vault: Vault) -> None:
     """Chain what was recorded in this transaction. Called once, last, before the commit."""
     queue: list[dict[str, Any]] = db.info.pop(_QUEUE, [])

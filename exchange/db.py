@@ -51,6 +51,7 @@ class Store:
         """A session that only reads, and never waits for a writer."""
         with self._session(self._readers) as db:
             yield db
+            assert not audit.is_queued(db), "what must be audited needs a transaction"
 
     @contextmanager
     def _session(self, bind: sa.Engine) -> Iterator[Session]:

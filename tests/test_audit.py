@@ -86,3 +86,8 @@ def test_an_act_whose_transaction_fails_is_not_in_the_chain(chained: Stores) -> 
         audit.record(db, "test.act", by="worker", subject="x", now=NOW)
         raise RuntimeError
     assert verdict(chained) == Verdict(ENTRIES, None)
+
+
+def test_an_act_in_a_session_that_only_reads_is_a_mistake_and_not_lost_silently(stores: Stores) -> None:
+    with pytest.raises(AssertionError, match="needs a transaction"), stores.case.reading() as db:
+        audit.record(db, "test.act", by="worker", subject="x", now=NOW)
