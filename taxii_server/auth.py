@@ -32,7 +32,11 @@ def _by_key(key: str) -> FeedViewer | None:
 @_bearer.error_handler  # type: ignore[untyped-decorator]
 def _refused(status: int) -> Response:
     refusals.note()
-    return error_response(status, "Unauthorized", "Sign in with Basic (user name and feed key) or Bearer (feed key).")
+    words = "Sign in with Basic (user name and feed key) or Bearer (feed key)."
+    refused = error_response(status, "Unauthorized", words)
+    for scheme in ("Basic", "Bearer"):  # One challenge for each (TAXII 2.1, section 1.6.9).
+        refused.headers.add("WWW-Authenticate", f'{scheme} realm="TAXII"')
+    return refused
 
 
 def _viewer(key: str, username: str | None) -> FeedViewer | None:
