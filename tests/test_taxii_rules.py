@@ -20,6 +20,7 @@ from taxii2client.v21 import Collection, Server, as_pages
 from config import Settings
 from exchange import accounts, feed
 from exchange.feed import KeyOnFile, Publication
+from exchange.models import ReleasedBase
 from exchange.sharing import TLP, FeedRights
 from exchange.stores import open_stores
 from tests.live import free_port, is_open, until
@@ -93,6 +94,9 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def _furnish(house: House, settings: Settings) -> None:
     stores = open_stores(settings)
     stores.released.migrate()
+    with stores.released.engine.begin() as connection:  # Other tests were here before.
+        for table in reversed(ReleasedBase.metadata.sorted_tables):
+            connection.execute(table.delete())
     key = KeyOnFile(uuid4(), accounts.hash_of(house.key), datetime.now(UTC) + timedelta(days=1), None)
     rights = FeedRights(frozenset({"council", "public"}), TLP.AMBER)
     steps = [[stix(A, V1, **INDICATOR)], [stix(B, V1, name="b", is_family=False)]]
