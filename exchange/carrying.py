@@ -66,6 +66,8 @@ def revoke_key(stores: Stores, key_id: UUID, *, by: sharing.Viewer | str, now: d
         key.revoked_at = key.revoked_at or now
         outbox.tell(db, "account.changed", key.person_id, now=now)
         audit.record(db, "key.revoked", by=by, subject=key_id, now=now)
+    # One who carried the account meanwhile may have brought the key across after it was revoked there.
+    account(stores, key.person_id)
 
 
 def switch_off(stores: Stores, person_id: UUID, *, by: sharing.Viewer | str, now: datetime) -> None:
@@ -76,6 +78,7 @@ def switch_off(stores: Stores, person_id: UUID, *, by: sharing.Viewer | str, now
         accounts.end(db, accounts.lock_person(db, person_id), now=now)
         audit.record(db, "account.disabled", by=by, subject=person_id, now=now)
         outbox.tell(db, "account.changed", person_id, now=now)
+    account(stores, person_id)
 
 
 def notes(stores: Stores) -> int:

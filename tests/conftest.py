@@ -20,7 +20,7 @@ from config import Installation, Settings
 from exchange import accounts, carrying
 from exchange.models import CaseBase, ReleasedBase
 from exchange.stores import Stores, open_stores
-from tests.services import postgresql_server
+from tests.services import new_databases
 
 NOW = datetime(2026, 11, 21, 3, 0, 0, 123456, tzinfo=UTC)
 ROOT = Path(__file__).parent.parent
@@ -67,24 +67,9 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgresql_urls(worker_id: str) -> Iterator[dict[str, str]]:
-    server = postgresql_server()
-    names = {kind: f"noroshi_test_{os.getpid()}_{worker_id}_{kind}" for kind in ("case", "released")}
-    admin = sa.create_engine(server.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        for name in names.values():
-            connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
-    yield {kind: server.set(database=name).render_as_string(hide_password=False) for kind, name in names.items()}
-    with admin.connect() as connection:
-        for name in names.values():
-            connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-    admin.dispose()
-
-
-@pytest.fixture(scope="session")
-def worker_id(request: pytest.FixtureRequest) -> str:
-    """The name of this pytest-xdist worker; `main` without it."""
-    return str(getattr(request.config, "workerinput", {}).get("workerid", "main"))
+def _postgresql_urls() -> Iterator[dict[str, str]]:
+    with new_databases("case", "released") as urls:
+        yield urls
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -22,6 +22,16 @@ DEMO = table("demo")
 SAMPLES: list[str] = [row["sample"] for row in DEMO["reports"]]
 
 
+class Clock:
+    """The time that the doors are told; a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
 def make_organization(db: Session, *, ref: str | None = None, kind: Kind = Kind.OPERATOR, **more: Any) -> Organization:
     """An organization; an operator of the port sector unless told otherwise."""
     ref = ref or f"ORG-T{next(_numbers)}"

@@ -30,20 +30,10 @@ from portal import auth
 from portal.api import reports
 from portal.app import create_app
 from tests.conftest import NOW, _settings
-from tests.make import SAMPLES, make_answers, make_organization, make_report, make_viewer, sample
+from tests.make import SAMPLES, Clock, make_answers, make_organization, make_report, make_viewer, sample
 
 REPORTS = "/api/v1/reports"
 PROBLEM = "application/problem+json"
-
-
-class Clock:
-    """The time that the doors are told; a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @dataclass(frozen=True)

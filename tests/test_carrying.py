@@ -166,3 +166,14 @@ def test_stores_of_an_exercise_never_become_a_live_installation(stores: Stores) 
     installation._settle_kind(stores, Installation.EXERCISE)
     with pytest.raises(WrongKind):
         installation._settle_kind(stores, Installation.LIVE)
+
+
+def test_a_key_that_was_not_across_yet_is_closed_there_when_its_revocation_is_confirmed(stores: Stores) -> None:
+    with stores.case.transaction() as db:
+        person = accounts.lock_person(db, make_viewer(db, make_organization(db)).person_id)  # type: ignore[arg-type]
+        secret = accounts.issue_key(db, person, scopes=["feed"], now=NOW)
+        key_id = db.scalars(select(ApiKey.id).where(ApiKey.person_id == person.id)).one()
+    carrying.revoke_key(stores, key_id, by="installation", now=NOW)
+    with stores.released.reading() as db:
+        assert db.get_one(FeedKey, key_id).revoked_at == NOW
+        assert feed.viewer_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None

@@ -30,7 +30,7 @@ from exchange.stores import Stores, open_stores
 from exchange.times import utcnow
 from tests.live import Installation, Json, Process, free_port, is_open, polling, post_report, running, until, walk
 from tests.make import make_organization
-from tests.services import RABBITMQ_URL, need, postgresql_server
+from tests.services import RABBITMQ_URL, need, new_databases
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -138,20 +138,8 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
 @pytest.fixture
 def databases() -> Iterator[dict[str, str]]:
     """Two new databases of PostgreSQL, as the settings name them."""
-    server = postgresql_server()
-    names = {kind: f"noroshi_{kind}_{uuid4().hex[:12]}" for kind in ("database", "released")}
-    admin = sa.create_engine(server.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        for name in names.values():
-            connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
-    yield {
-        f"NOROSHI_{kind.upper()}_URL": server.set(database=name).render_as_string(hide_password=False)
-        for kind, name in names.items()
-    }
-    with admin.connect() as connection:
-        for name in names.values():
-            connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-    admin.dispose()
+    with new_databases("database", "released") as urls:
+        yield {f"NOROSHI_{kind.upper()}_URL": url for kind, url in urls.items()}
 
 
 @pytest.fixture

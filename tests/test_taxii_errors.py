@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,20 +22,10 @@ from exchange.sharing import Kind, Role
 from exchange.stores import Stores
 from taxii_server.errors import MEDIA_TYPE
 from tests.conftest import NOW
-from tests.make import make_organization, make_viewer
+from tests.make import Clock, make_organization, make_viewer
 
 ALLIED = {"kind": Kind.ALLIED}
 OBJECTS = "/api1/collections/public/objects/"
-
-
-class Clock:
-    """The time that the server is told; a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @dataclass(frozen=True)
