@@ -137,6 +137,7 @@ def test_going_back_changes_nothing_that_was_typed(browser: Browser, house: Inst
         page.check("[name=system_class][value=ot]")
         page.locator(".action-bar button[value=check]").click()
         page.wait_for_url("**/reports/check")
+        assert Axe().run(page).response["violations"] == []
         page.go_back()
         page.wait_for_url("**/reports/new")
         assert page.input_value("[name=aware_time]") == "00:01"
@@ -161,6 +162,7 @@ def test_two_people_release_a_text_at_the_desk(browser: Browser, house: Installa
         sign_in(page, house, "nco-approver-1")
         page.goto(f"{house.portal_url}/desk/{ref.group()}")
         assert "保守用の遠隔接続から侵入された。" in page.content() and '"type": "incident"' in page.inner_text("main")
+        assert Axe().run(page).response["violations"] == []
         page.locator("form[action$='/release'] button").first.click()
         page.wait_for_url(f"**/desk/{ref.group()}")
         assert page.locator("form[action$='/release']").count() == 0
