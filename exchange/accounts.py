@@ -98,6 +98,16 @@ def add_person(
     return person
 
 
+def allied_countries(db: Session) -> list[str]:
+    """Countries with an allied CERT, ISO 3166-1 alpha-2."""
+    return list(db.scalars(select(Organization.country).where(Organization.kind == Kind.ALLIED).distinct()))
+
+
+def people_of(db: Session, kind: Kind) -> list[UUID]:
+    """Everybody with an account at an organization of this kind."""
+    return list(db.scalars(select(Person.id).join(Organization).where(Organization.kind == kind)))
+
+
 def issue_key(db: Session, person: Person, *, scopes: list[str], now: datetime, days: int = 365) -> str:
     """A new key, shown this once.
 

@@ -8,16 +8,17 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, desk, editions, feed, outbox, sectors, sharing
+from exchange import accounts, audit, desk, editions, feed, outbox, polls, sectors, sharing
 from exchange.db import add_if_absent
 from exchange.errors import NotFound
 from exchange.feed import Clock, KeyOnFile, Publication
-from exchange.models import ApiKey, CarriedNote, Poll
+from exchange.models import ApiKey, CarriedNote, Organization, Person, Poll
 from exchange.sharing import TLP, Kind
 from exchange.stix.portal import fixed_objects
 from exchange.stores import Stores
 
 _CARRIED_KEPT = timedelta(days=7)
+_AFTER_ALL_CIRCLES = 1000
 
 
 def release(stores: Stores, edition_id: UUID, *, clock: Clock) -> int:
@@ -34,25 +35,49 @@ def release(stores: Stores, edition_id: UUID, *, clock: Clock) -> int:
         return feed.publish(db, prepared.objects, aliases=prepared.aliases, tlp=prepared.tlp, clock=clock)
 
 
-def account(stores: Stores, person_id: UUID) -> None:
-    """Make the feed know an account as it is now: its rights and its keys."""
+def account(stores: Stores, person_id: UUID, *, now: datetime) -> None:
+    """Make the feed know an account as it is now: its rights, its keys, its sandbox."""
     with stores.case.transaction() as db:
         # Held until the feed knows: of two that carry the same account, the later one carries what is true later.
         person = accounts.lock_person(db, person_id)
-        own = person.organization
-        rights = sharing.feed_rights(
-            Kind(own.kind), isacs=own.isacs, ceptoar=own.ceptoar, council_member=own.council_member
-        )
-        rows = db.scalars(select(ApiKey).where(ApiKey.person_id == person_id)).unique().all()
-        keys = [KeyOnFile(k.id, k.key_hash, k.expires_at, k.revoked_at) for k in rows if "feed" in k.scopes]
+        rights, keys = _feed_rights(db, person), _keys(db, person)
         with stores.released.transaction() as released:
-            feed.put_account(
-                released,
-                person_id,
-                username=person.username,
-                rights=rights if person.active else sharing.NOTHING,
-                keys=keys if person.active else [],
-            )
+            _open_bilaterals(db, released, person.organization, now)
+            feed.put_account(released, person_id, username=person.username, rights=rights, keys=keys)
+            if rights.sandbox:
+                profile = accounts.profile_of(db, person.organization)
+                feed.open_sandbox(released, person_id, title=profile["name_en"], description=profile["name_ja"])
+
+
+def _feed_rights(db: Session, person: Person) -> sharing.FeedRights:
+    own = person.organization
+    if not person.active:
+        return sharing.NOTHING
+    return sharing.feed_rights(
+        Kind(own.kind),
+        isacs=own.isacs,
+        ceptoar=own.ceptoar,
+        council_member=own.council_member,
+        country=own.country,
+        bilaterals=accounts.allied_countries(db),
+        cleared_until=person.clearance_until,
+    )
+
+
+def _keys(db: Session, person: Person) -> list[KeyOnFile]:
+    rows = db.scalars(select(ApiKey).where(ApiKey.person_id == person.id)).unique().all()
+    held = [KeyOnFile(k.id, k.key_hash, k.expires_at, k.revoked_at) for k in rows if "feed" in k.scopes]
+    return held if person.active else []
+
+
+def _open_bilaterals(db: Session, released: Session, own: Organization, now: datetime) -> None:
+    """An ally's country has a collection from its first account on, and the national office learns of it."""
+    if own.kind != Kind.ALLIED or feed.knows_collection(released, sharing.bilateral_alias(own.country)):
+        return
+    words = {"title": f"Allied CERTs: {own.country}", "description": f"海外CERT（{own.country}）"}
+    _ensure(released, alias=sharing.bilateral_alias(own.country), position=_AFTER_ALL_CIRCLES, **words)
+    for person_id in accounts.people_of(db, Kind.NCO):
+        outbox.tell(db, "account.changed", person_id, now=now)
 
 
 def revoke_key(stores: Stores, key_id: UUID, *, by: sharing.Viewer | str, now: datetime) -> None:
@@ -67,7 +92,7 @@ def revoke_key(stores: Stores, key_id: UUID, *, by: sharing.Viewer | str, now: d
         outbox.tell(db, "account.changed", key.person_id, now=now)
         audit.record(db, "key.revoked", by=by, subject=key_id, now=now)
     # One who carried the account meanwhile may have brought the key across after it was revoked there.
-    account(stores, key.person_id)
+    account(stores, key.person_id, now=now)
 
 
 def switch_off(stores: Stores, person_id: UUID, *, by: sharing.Viewer | str, now: datetime) -> None:
@@ -78,13 +103,13 @@ def switch_off(stores: Stores, person_id: UUID, *, by: sharing.Viewer | str, now
         accounts.end(db, accounts.lock_person(db, person_id), now=now)
         audit.record(db, "account.disabled", by=by, subject=person_id, now=now)
         outbox.tell(db, "account.changed", person_id, now=now)
-    account(stores, person_id)
+    account(stores, person_id, now=now)
 
 
 def notes(stores: Stores) -> int:
     """Carry what pollers did into the audit chain, each note once; returns how many were taken."""
     with stores.released.reading() as db:
-        taken = feed.take_notes(db)
+        taken = polls.take_notes(db)
     if not taken:
         return 0
     with stores.case.transaction() as db:
@@ -106,10 +131,15 @@ def install(stores: Stores, *, now: datetime) -> None:
     """Make the collections of this day's circles, each with the publisher's identity. May run at every start."""
     with stores.released.transaction() as db:
         for position, (alias, title, description) in enumerate(_collections(now)):
-            feed.ensure_collection(db, alias=alias, title=title, description=description, position=position)
+            _ensure(db, alias=alias, title=title, description=description, position=position)
         db.flush()
         fixed = [Publication(one.id, one.type, one.version, one.body) for one in fixed_objects()]
         feed.publish(db, fixed, aliases=[alias for alias, *_ in _collections(now)], tlp=TLP.CLEAR, clock=lambda: now)
+
+
+def _ensure(db: Session, *, alias: str, title: str, description: str, position: int) -> None:
+    ceiling = sharing.ceiling_of(alias)
+    feed.ensure_collection(db, alias=alias, title=title, description=description, position=position, ceiling=ceiling)
 
 
 def _collections(now: datetime) -> list[tuple[str, str, str]]:

@@ -33,6 +33,7 @@ class Store:
         self._vault = vault
         self.engine = _engine(url)
         self._readers = self.engine.execution_options(reads_only=True)
+        self._askers = self._readers.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -52,6 +53,12 @@ class Store:
         with self._session(self._readers) as db:
             yield db
             assert not audit.is_queued(db), "what must be audited needs a transaction"
+
+    @contextmanager
+    def asking(self) -> Iterator[Session]:
+        """A session for single questions: each sees what is committed when it is asked, and costs one message."""
+        with self._session(self._askers) as db:
+            yield db
 
     @contextmanager
     def _session(self, bind: sa.Engine) -> Iterator[Session]:
@@ -121,7 +128,10 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        reads_only = connection.get_execution_options().get("reads_only", False)
+        options = connection.get_execution_options()
+        if options.get("isolation_level") == "AUTOCOMMIT":
+            return
+        reads_only = options.get("reads_only", False)
         connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
     return engine

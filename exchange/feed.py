@@ -1,30 +1,35 @@
-"""The released store: what was published, in which collections, for whom; and the pages that pollers get.
+"""The released store: what was published, in which collections, and for whom.
 
 Everything here works on the released store alone, so that the TAXII process needs nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Collection as AbstractCollection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, false, insert, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.orm import Session
 
+from exchange import lanes
 from exchange.db import add_if_absent
 from exchange.errors import Conflict, NotFound
-from exchange.models import Collection, Entry, FeedAccount, FeedKey, Grant, ObjectVersion, Poll
-from exchange.sharing import TLP, FeedRights, FeedViewer, receivable_by
-from exchange.times import from_micros, micros, rfc3339
+from exchange.models import Collection, Entry, FeedAccount, FeedKey, Grant, ObjectVersion, SealedPage
+from exchange.sharing import TLP, FeedRights, FeedViewer
+from exchange.times import micros
 
 Clock = Callable[[], datetime]
 
 # The version of what has none, the same everywhere and always (TAXII 2.1, section 3.4.1: a consistent value). A time
 # would tell a reader of one collection when an address came into another.
 UNVERSIONED = "1970-01-01T00:00:00.000Z"
+
+# SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535.
+_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
@@ -36,110 +41,260 @@ class Publication:
     version: str | None
     body: bytes
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Id and version, which say everything about the content."""
+        return self.stix_id, self.version or UNVERSIONED
+
+
+@dataclass(frozen=True)
+class Place:
+    """How objects go into a collection.
+
+    Attributes:
+        rank: of the TLP level, or `lanes.QUARANTINE`.
+        space: whose objects these are, see `ObjectVersion`.
+    """
+
+    rank: int
+    space: str = ""
+    contributor_id: UUID | None = None
+    submission_id: UUID | None = None
+
 
 # --- publishing ----------------------------------------------------------------------------------------
 
 
 def publish(
-    db: Session,
-    objects: Sequence[Publication],
-    *,
-    aliases: AbstractCollection[str],
-    tlp: TLP,
-    clock: Clock,
+    db: Session, objects: Sequence[Publication], *, aliases: AbstractCollection[str], tlp: TLP, clock: Clock
 ) -> int:
     """Put objects into collections, in one commit; what is there already stays. Returns how many entries are new.
 
-    Every publisher locks all collections first: `date_added` then rises in commit order, and an object
-    reaches all circles at the same moment.
+    Every publisher locks all collections that are not sandboxes first: `date_added` then rises in commit order, and an
+    object reaches all circles at the same moment.
 
     Raises: Conflict if a version is there with other content.
     Source: TAXII 2.1, section 3.3 (Sorting).
     """
-    locked = db.scalars(select(Collection).order_by(Collection.position).with_for_update()).all()
+    chosen = [one for one in lock_all(db) if one.alias in aliases]
     now = clock()
-    chosen = [collection for collection in locked if collection.alias in aliases]
-    versions = _versions(db, objects)
-    return sum(_enter(db, collection, versions, tlp, now) for collection in chosen)
+    versions = store(db, objects)
+    return sum(enter(db, collection, versions, Place(tlp.rank), now=now) for collection in chosen)
 
 
-def _versions(db: Session, objects: Sequence[Publication]) -> list[ObjectVersion]:
-    """The stored versions of these objects."""
-    ids = {published.stix_id for published in objects}
-    rows = db.scalars(select(ObjectVersion).where(ObjectVersion.stix_id.in_(ids)))
-    stored = {(row.stix_id, row.version): row for row in rows}
-    made = dict.fromkeys(_version(published, stored) for published in objects)
-    db.add_all(made)
-    db.flush()
-    return list(made)
+def lock_all(db: Session) -> Sequence[Collection]:
+    """Every collection of the exchange, locked, in their order."""
+    shared = select(Collection).where(Collection.owner_id.is_(None))
+    return db.scalars(shared.order_by(Collection.position).with_for_update()).all()
 
 
-def _version(published: Publication, stored: dict[tuple[str, str], ObjectVersion]) -> ObjectVersion:
-    version = published.version or UNVERSIONED
-    found = stored.get((published.stix_id, version))
-    if found is None:
-        found = ObjectVersion(stix_id=published.stix_id, version=version, type=published.type)
-        found.spec_version, found.body = "2.1", published.body
-        stored[published.stix_id, version] = found
-    if found.body != published.body:
+def lock(db: Session, collection_id: UUID) -> Collection:
+    """One collection, locked: for what concerns no other."""
+    return db.scalars(select(Collection).where(Collection.id == collection_id).with_for_update()).one()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored object version."""
+
+    id: int
+    stix_id: str
+    type: str
+    version: str
+
+
+def store(db: Session, objects: Iterable[Publication], *, space: str = "") -> list[Stored]:
+    """The stored versions of these objects, in their order, each once. Raises: Conflict."""
+    wanted: dict[tuple[str, str], Publication] = {}
+    for one in objects:
+        _same(wanted.setdefault(one.key, one).body, one)
+    known = stored_versions(db, [stix_id for stix_id, _ in wanted], space=space)
+    for key in wanted.keys() & known.keys():
+        _same(known[key].body, wanted[key])
+    fresh = [one for key, one in wanted.items() if key not in known]
+    made = dict(zip((one.key for one in fresh), _insert_versions(db, fresh, space), strict=True))
+    ids = {key: row.id for key, row in known.items()} | made
+    return [Stored(ids[key], one.stix_id, one.type, key[1]) for key, one in wanted.items()]
+
+
+def _same(body: bytes, published: Publication) -> None:
+    if body != published.body:
         raise Conflict(f"{published.stix_id}: this version already exists with different content")
+
+
+def stored_versions(db: Session, stix_ids: Sequence[str], *, space: str) -> dict[tuple[str, str], Row[Any]]:
+    """What is stored of these objects in a space: rows of (id, stix_id, version, body) by id and version."""
+    columns = (ObjectVersion.id, ObjectVersion.stix_id, ObjectVersion.version, ObjectVersion.body)
+    found: dict[tuple[str, str], Row[Any]] = {}
+    for some in in_parts(stix_ids):
+        rows = db.execute(select(*columns).where(ObjectVersion.space == space, ObjectVersion.stix_id.in_(some)))
+        found |= {(row.stix_id, row.version): row for row in rows}
     return found
 
 
-def _enter(db: Session, collection: Collection, versions: list[ObjectVersion], tlp: TLP, now: datetime) -> int:
-    here = _versions_here(db, collection, versions)
-    fresh = [version for version in versions if version.id not in here[version.stix_id].values()]
-    grown = {version.stix_id for version in fresh if here[version.stix_id]}
-    for version in fresh:
-        here[version.stix_id][version.version] = version.id
-    entries = []
-    for version in fresh:
-        own = here[version.stix_id]
-        collection.last_added = max(micros(now), collection.last_added + 1)
-        ends = {"first": version.version == min(own), "last": version.version == max(own)}
-        entries.append(_entry(collection, version, tlp) | ends)
-    if entries:
-        db.execute(insert(Entry), entries)
-    for stix_id in grown:
-        _mark_ends(db, collection, stix_id, here[stix_id])
-    return len(fresh)
+def _insert_versions(db: Session, fresh: list[Publication], space: str) -> list[int]:
+    rows = [
+        {"space": space, "stix_id": one.stix_id, "version": one.key[1], "type": one.type, "body": one.body}
+        | {"spec_version": "2.1"}
+        for one in fresh
+    ]
+    adding = insert(ObjectVersion).returning(ObjectVersion.id, sort_by_parameter_order=True)
+    return list(db.scalars(adding, rows)) if rows else []
 
 
-def _versions_here(db: Session, collection: Collection, versions: list[ObjectVersion]) -> dict[str, dict[str, int]]:
-    """For each of these objects, the versions that the collection holds, with their row numbers."""
-    ids = [version.stix_id for version in versions]
-    known = select(Entry.stix_id, ObjectVersion.version, ObjectVersion.id).join(ObjectVersion)
-    here: dict[str, dict[str, int]] = {stix_id: {} for stix_id in ids}
-    for row in db.execute(known.where(Entry.collection_id == collection.id, Entry.stix_id.in_(ids))):
-        here[row.stix_id][row.version] = row.id
+def enter(db: Session, collection: Collection, versions: Sequence[Stored], place: Place, *, now: datetime) -> int:
+    """Put stored versions into a locked collection; returns how many were not there."""
+    here = _lineages(db, collection, {one.stix_id for one in versions}, place)
+    fresh = [one for one in versions if all(one.id != held.version_id for held in here[one.stix_id])]
+    grown = {one.stix_id for one in fresh if here[one.stix_id]}
+    added = [_Held(one.id, one.version, place.rank, -1, _next_moment(collection, now)) for one in fresh]
+    for one, held in zip(fresh, added, strict=True):
+        here[one.stix_id].append(held)
+    rows = [_row(collection, one, held, place) for one, held in zip(fresh, added, strict=True)]
+    lane_of = {held.date_added: held.lane for one in {v.stix_id for v in fresh} for held in _laned(here[one])}
+    for row in rows:
+        row["lane"] = lane_of[row["date_added"]]
+    if rows:
+        db.execute(insert(Entry), rows)
+    collection.unsealed = collection.unsealed or bool(rows)
+    _move(db, collection, [held for stix_id in grown for held in here[stix_id]], lane_of)
+    return len(rows)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A version of an object in a collection."""
+
+    version_id: int
+    version: str
+    tlp: int
+    lane: int
+    date_added: int
+
+
+def _lineages(db: Session, collection: Collection, stix_ids: set[str], place: Place) -> dict[str, list[_Held]]:
+    """The versions of these objects that are compared with one another: the released, or a contributor's own."""
+    columns = (Entry.stix_id, ObjectVersion.id, ObjectVersion.version, Entry.tlp, Entry.lane, Entry.date_added)
+    known = select(*columns).join(ObjectVersion).where(Entry.collection_id == collection.id)
+    quarantined = Entry.lane >= lanes.QUARANTINED
+    if place.rank == lanes.QUARANTINE:
+        known = known.where(quarantined, Entry.contributor_id == place.contributor_id)
+    else:
+        known = known.where(~quarantined)
+    here: dict[str, list[_Held]] = {stix_id: [] for stix_id in stix_ids}
+    for some in in_parts(sorted(stix_ids)):
+        for row in db.execute(known.where(Entry.stix_id.in_(some))):
+            here[row.stix_id].append(_Held(row.id, row.version, row.tlp, row.lane, row.date_added))
     return here
 
 
-def _mark_ends(db: Session, collection: Collection, stix_id: str, own: dict[str, int]) -> None:
-    """Of several versions, which is the first and which the last: by version, whenever they were added."""
-    first, last = Entry.object_version_id == own[min(own)], Entry.object_version_id == own[max(own)]
-    these = update(Entry).where(Entry.collection_id == collection.id, Entry.stix_id == stix_id)
-    db.execute(these.values(first=first, last=last))
+def _laned(held: Sequence[_Held]) -> list[_Held]:
+    """The versions of one object, each in its lane: by version, whenever they were added.
+
+    Nobody who may not see the newest version sees an older one.
+    """
+    oldest, newest = (choose(held, key=lambda one: one.version) for choose in (min, max))
+    return [
+        replace(one, lane=lanes.lane(max(one.tlp, newest.tlp), first=one is oldest, last=one is newest)) for one in held
+    ]
 
 
-def _entry(collection: Collection, version: ObjectVersion, tlp: TLP) -> dict[str, object]:
+def _next_moment(collection: Collection, now: datetime) -> int:
+    collection.last_added = max(micros(now), collection.last_added + 1)
+    return collection.last_added
+
+
+def _row(collection: Collection, version: Stored, held: _Held, place: Place) -> dict[str, Any]:
     return {
         "collection_id": collection.id,
-        "date_added": collection.last_added,
+        "date_added": held.date_added,
         "object_version_id": version.id,
         "stix_id": version.stix_id,
         "type": version.type,
-        "tlp": tlp.rank,
+        "tlp": place.rank,
+        "contributor_id": place.contributor_id,
+        "submission_id": place.submission_id,
     }
 
 
-def ensure_collection(db: Session, *, alias: str, title: str, description: str, position: int) -> None:
+def _move(db: Session, collection: Collection, held: Sequence[_Held], lane_of: dict[int, int]) -> None:
+    """Put older entries into the lanes that are theirs now."""
+    for one in held:
+        lane = lane_of[one.date_added]
+        if one.lane not in {lane, -1}:
+            this = (Entry.collection_id == collection.id, Entry.date_added == one.date_added)
+            db.execute(update(Entry).where(*this).values(lane=lane))
+            unseal(db, collection, one.date_added)
+
+
+def unseal(db: Session, collection: Collection, date_added: int) -> None:
+    """The sealed pages that this entry stands in, or could come to stand in, are true no more."""
+    around = (SealedPage.after < date_added, SealedPage.last >= date_added)
+    db.execute(delete(SealedPage).where(SealedPage.collection_id == collection.id, *around))
+    collection.unsealed = True
+
+
+def remove(db: Session, collection: Collection, dates_added: Sequence[int]) -> None:
+    """Take entries out of a locked collection; what is left of their objects finds its lanes anew."""
+    gone = select(Entry).where(Entry.collection_id == collection.id, Entry.date_added.in_(dates_added))
+    entries = db.scalars(gone).all()
+    for one in entries:
+        unseal(db, collection, one.date_added)
+    db.execute(
+        delete(Entry).where(Entry.collection_id == collection.id, Entry.date_added.in_(dates_added)),
+        execution_options={"synchronize_session": False},
+    )
+    for one in {(one.stix_id, lanes.rank_of(one.lane), one.contributor_id): one for one in entries}.values():
+        _settle_lanes(db, collection, one)
+    _forget_versions(db, {one.object_version_id for one in entries})
+
+
+def _settle_lanes(db: Session, collection: Collection, gone: Entry) -> None:
+    place = Place(lanes.rank_of(gone.lane), contributor_id=gone.contributor_id)
+    left = _lineages(db, collection, {gone.stix_id}, place)[gone.stix_id]
+    if left:
+        _move(db, collection, left, {held.date_added: held.lane for held in _laned(left)})
+
+
+def _forget_versions(db: Session, ids: Iterable[int]) -> None:
+    """Objects that are in no collection any more."""
+    for some in in_parts(sorted(ids)):
+        used = select(Entry.object_version_id).where(Entry.object_version_id.in_(some))
+        db.execute(delete(ObjectVersion).where(ObjectVersion.id.in_(some), ObjectVersion.id.not_in(used)))
+
+
+def in_parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """So many at once as both databases take in one statement."""
+    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))
+
+
+def ensure_collection(
+    db: Session, *, alias: str, title: str, description: str, position: int, ceiling: TLP = TLP.CLEAR
+) -> Collection:
     """Make a collection, or bring its words up to date."""
     found = db.scalars(select(Collection).where(Collection.alias == alias)).one_or_none()
     if found is None:
         found = Collection(alias=alias)
         db.add(found)
-    found.title, found.description, found.position = title, description, position
+    found.title, found.description, found.position, found.ceiling = title, description, position, ceiling.rank
+    return found
+
+
+def knows_collection(db: Session, alias: str) -> bool:
+    """Whether there is one of this alias."""
+    return db.scalar(select(Collection.id).where(Collection.alias == alias)) is not None
+
+
+def open_sandbox(db: Session, account_id: UUID, *, title: str, description: str) -> None:
+    """A collection of an account's own, where it may do everything; nobody else knows of it."""
+    db.flush()
+    own = db.scalars(select(Collection).where(Collection.owner_id == account_id)).one_or_none()
+    if own is None:
+        own = Collection(alias=f"sandbox-{account_id}", position=0, owner_id=account_id)
+        db.add(own)
+    own.title, own.description = title, description
+    db.flush()
+    add_if_absent(db, Grant, account_id=account_id, collection_id=own.id, can_read=True, can_write=True)
 
 
 # --- accounts ------------------------------------------------------------------------------------------
@@ -157,15 +312,35 @@ class KeyOnFile:
 
 def put_account(db: Session, account_id: UUID, *, username: str, rights: FeedRights, keys: Sequence[KeyOnFile]) -> None:
     """Make the released store's picture of an account the given one: rights, keys, nothing more."""
-    add_if_absent(db, FeedAccount, id=account_id, username=username, tlp=rights.tlp.rank)
+    add_if_absent(
+        db, FeedAccount, id=account_id, username=username, tlp=rights.tlp.rank, cleared_tlp=rights.cleared_tlp.rank
+    )
     account = db.scalars(select(FeedAccount).where(FeedAccount.id == account_id).with_for_update()).one()
     account.username, account.tlp = username, rights.tlp.rank
-    wanted = set(db.scalars(select(Collection.id).where(Collection.alias.in_(rights.reads))))
-    held = {grant.collection_id: grant for grant in db.scalars(select(Grant).where(Grant.account_id == account_id))}
-    for gone in held.keys() - wanted:
+    account.cleared_tlp, account.cleared_until = rights.cleared_tlp.rank, rights.cleared_until
+    _put_grants(db, account_id, rights)
+    _put_keys(db, account_id, keys)
+
+
+def _put_grants(db: Session, account_id: UUID, rights: FeedRights) -> None:
+    named = db.execute(select(Collection.id, Collection.alias).where(Collection.alias.in_(rights.reads))).all()
+    wanted = {row.id: row.alias in rights.writes for row in named}
+    held = {grant.collection_id: grant for grant in db.scalars(_shared_grants(account_id))}
+    for gone in held.keys() - wanted.keys():
         db.delete(held[gone])
-    for added in wanted - held.keys():
-        db.add(Grant(account_id=account_id, collection_id=added, can_read=True, can_write=False))
+    for added in wanted.keys() - held.keys():
+        db.add(Grant(account_id=account_id, collection_id=added, can_read=True, can_write=wanted[added]))
+    for kept in wanted.keys() & held.keys():
+        held[kept].can_write = wanted[kept]
+
+
+def _shared_grants(account_id: UUID) -> Any:
+    """An account's grants but the one on its sandbox, which is its own business."""
+    shared = select(Collection.id).where(Collection.owner_id.is_(None))
+    return select(Grant).where(Grant.account_id == account_id, Grant.collection_id.in_(shared))
+
+
+def _put_keys(db: Session, account_id: UUID, keys: Sequence[KeyOnFile]) -> None:
     on_file = {key.id: key for key in db.scalars(select(FeedKey).where(FeedKey.account_id == account_id))}
     for forgotten in on_file.keys() - {key.id for key in keys}:
         db.delete(on_file[forgotten])
@@ -188,138 +363,65 @@ def revoke_key(db: Session, key_id: UUID, *, now: datetime) -> None:
     db.execute(update(FeedKey).where(FeedKey.id == key_id).values(revoked_at=now))
 
 
-def viewer_of_key(db: Session, key_hash: str, *, username: str | None, now: datetime) -> FeedViewer | None:
-    """Who polls with this key; with Basic the name must be the key's own."""
-    found = select(FeedAccount).join(FeedKey, FeedKey.account_id == FeedAccount.id)
-    found = found.where(FeedKey.key_hash == key_hash, FeedKey.revoked_at.is_(None), FeedKey.expires_at > now)
-    account = db.scalars(found).one_or_none()
-    if account is None or (username is not None and username != account.username):
-        return None
-    reads = db.scalars(select(Grant.collection_id).where(Grant.account_id == account.id, Grant.can_read)).all()
-    return FeedViewer(account.id, account.username, account.tlp, tuple(reads))
+@dataclass(frozen=True)
+class Caller:
+    """Who asks the TAXII server, and the collections that it may know of, in their order, as rows."""
 
+    viewer: FeedViewer
+    collections: Sequence[Any]
 
-# --- polling -------------------------------------------------------------------------------------------
-
-
-def collections(db: Session, viewer: FeedViewer) -> Sequence[Collection]:
-    """The collections that `viewer` may know of, always in the same order."""
-    own = select(Collection).where(Collection.id.in_(viewer.reads))
-    return db.scalars(own.order_by(Collection.position)).all()
-
-
-def find_collection(db: Session, name: str, viewer: FeedViewer) -> Collection:
-    """By id or alias. Raises: NotFound."""
-    try:
-        by_name: ColumnElement[bool] = Collection.id == UUID(name)
-    except ValueError:
-        by_name = Collection.alias == name
-    # PostgreSQL refuses to look for a text that it could not hold.
-    own = select(Collection).where(by_name, Collection.id.in_(viewer.reads))
-    found = db.scalars(own).one_or_none() if name.isprintable() else None
-    if found is None:
+    def collection(self, name: str, *, sandbox: bool = False) -> Any:
+        """By id or alias. Raises: NotFound."""
+        for row in self.collections:
+            if (row.owner_id is not None) is sandbox and name in {str(row.id), row.alias}:
+                return row
         raise NotFound(f"collection {name}")
-    return found
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A question about a collection (TAXII 2.1, section 3.4). Empty sets do not narrow.
-
-    Attributes:
-        after: date_added, µs since 1970; strictly after it.
-        versions: of `first`, `last`, `all` and STIX timestamps.
-    """
-
-    after: int = 0
-    ids: frozenset[str] = field(default_factory=frozenset)
-    types: frozenset[str] = field(default_factory=frozenset)
-    versions: frozenset[str] = frozenset({"last"})
-    spec_versions: frozenset[str] = field(default_factory=frozenset)
-
-
-@dataclass(frozen=True)
-class Page:
-    """Rows of (date_added, stix_id, version, body) in order of date_added, and whether more follow."""
-
-    rows: Sequence[Row[int, str, str, bytes]]
-    more: bool
-
-
-def page(db: Session, collection_id: UUID, *, viewer: FeedViewer, wanted: Wanted, limit: int) -> Page:
-    """The next objects of a collection, oldest first; continue after the last row's date_added.
-
-    Source: TAXII 2.1, sections 3.4 (Filtering) and 3.5 (Pagination).
-    """
-    columns = (Entry.date_added, Entry.stix_id, ObjectVersion.version, ObjectVersion.body)
-    asked = select(*columns).join(ObjectVersion, ObjectVersion.id == Entry.object_version_id)
-    asked = asked.where(Entry.collection_id == collection_id, receivable_by(viewer, Entry), *_clauses(viewer, wanted))
-    rows = db.execute(asked.order_by(Entry.date_added).limit(limit + 1)).all()
-    return Page(rows[:limit], len(rows) > limit)
-
-
-def has_object(db: Session, collection_id: UUID, stix_id: str, *, viewer: FeedViewer) -> bool:
-    """Whether `viewer` may know that this object is in the collection."""
-    wanted = Wanted(ids=frozenset({stix_id}))
-    return stix_id.isprintable() and bool(page(db, collection_id, viewer=viewer, wanted=wanted, limit=1).rows)
-
-
-def _clauses(viewer: FeedViewer, wanted: Wanted) -> list[ColumnElement[bool]]:
-    clauses = [Entry.date_added > wanted.after] if wanted.after else []
-    clauses += [Entry.stix_id.in_(wanted.ids)] if wanted.ids else []
-    clauses += [Entry.type.in_(wanted.types)] if wanted.types else []
-    if wanted.spec_versions:
-        clauses.append(ObjectVersion.spec_version.in_(wanted.spec_versions))
-    return [*clauses, _version_clause(viewer, wanted.versions)]
-
-
-def _version_clause(viewer: FeedViewer, versions: frozenset[str]) -> ColumnElement[bool]:
-    """Whose newest version `viewer` may not receive shows no older one either: the first test of each branch."""
-    if versions == {"last"}:
-        return Entry.last.is_(True)
-    newest = aliased(Entry)
-    newest_is_seen = exists().where(
-        newest.collection_id == Entry.collection_id,
-        newest.stix_id == Entry.stix_id,
-        newest.last.is_(True),
-        receivable_by(viewer, newest),
+_SHELF = (
+    Collection.id,
+    Collection.alias,
+    Collection.title,
+    Collection.description,
+    Collection.last_added,
+    Collection.ceiling,
+    Collection.owner_id,
+)
+_OF_ACCOUNT = (
+    select(
+        FeedAccount.id.label("account_id"),
+        FeedAccount.username,
+        FeedAccount.tlp,
+        FeedAccount.cleared_tlp,
+        FeedAccount.cleared_until,
+        FeedKey.expires_at,
+        Grant.can_read,
+        Grant.can_write,
+        *_SHELF,
     )
-    if "all" in versions:
-        return newest_is_seen
-    named = versions - {"first", "last"}
-    chosen = or_(
-        Entry.first.is_(True) if "first" in versions else false(),
-        Entry.last.is_(True) if "last" in versions else false(),
-        ObjectVersion.version.in_(named) if named else false(),
-    )
-    return and_(newest_is_seen, chosen)
+    .join(FeedKey, FeedKey.account_id == FeedAccount.id)
+    .outerjoin(Grant, Grant.account_id == FeedAccount.id)
+    .outerjoin(Collection, Collection.id == Grant.collection_id)
+    .order_by(Collection.position)
+)
+_OF_ANYBODY = select(*_SHELF).where(Collection.alias == "public", Collection.owner_id.is_(None))
 
 
-# --- what the audit chain must know --------------------------------------------------------------------
+def caller_of_key(db: Session, key_hash: str, *, username: str | None, now: datetime) -> Caller | None:
+    """Who polls with this key, and what it may do at this moment; with Basic the name must be the key's own."""
+    found = _OF_ACCOUNT.where(FeedKey.key_hash == key_hash, FeedKey.revoked_at.is_(None), FeedKey.expires_at > now)
+    rows = db.execute(found).all()
+    if not rows or (username is not None and username != rows[0].username):
+        return None
+    own = rows[0]
+    cleared = own.cleared_until is not None and own.cleared_until > now
+    reads, writes = ([row.id for row in rows if row.id and getattr(row, may)] for may in ("can_read", "can_write"))
+    tlp = max(own.tlp, own.cleared_tlp) if cleared else own.tlp
+    viewer = FeedViewer(own.account_id, own.username, tlp, frozenset(reads), frozenset(writes))
+    return Caller(viewer, [row for row in rows if row.can_read or row.can_write])
 
 
-def note(
-    db: Session,
-    action: str,
-    *,
-    now: datetime,
-    viewer: FeedViewer | None = None,
-    collection_id: UUID | None = None,
-    page: Page | None = None,
-) -> None:
-    """Leave word of a page fetched or a refusal; a worker carries it into the audit chain."""
-    row = Poll(action=action, account_id=viewer.account_id if viewer else None, collection_id=collection_id, at=now)
-    if page and page.rows:
-        row.first_added, row.last_added = page.rows[0].date_added, page.rows[-1].date_added
-        row.objects = len(page.rows)
-    db.add(row)
-
-
-def take_notes(db: Session, *, most: int = 500) -> Sequence[Poll]:
-    """The oldest notes, to be struck when they are across."""
-    return db.scalars(select(Poll).order_by(Poll.at).limit(most)).all()
-
-
-def added_at(row: Row[int, str, str, bytes]) -> str:
-    """A row's date_added as a TAXII timestamp."""
-    return rfc3339(from_micros(row.date_added))
+def anybody(db: Session) -> Caller:
+    """Who shows no credentials: the public collection, and nothing else."""
+    rows = db.execute(_OF_ANYBODY).all()
+    return Caller(FeedViewer(None, "", TLP.CLEAR.rank, frozenset(row.id for row in rows)), rows)

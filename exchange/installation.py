@@ -127,7 +127,7 @@ def _load_demo(stores: Stores, settings: Settings, now: datetime) -> None:
         made = [_demo_account(db, row, organizations, now) for row in table("demo")["accounts"]]
         _write_private(settings, [account for account, _ in made])
     for _, person_id in made:
-        carrying.account(stores, person_id)
+        carrying.account(stores, person_id, now=now)
 
 
 def _demo_organizations() -> Iterator[dict[str, Any]]:

@@ -7,14 +7,15 @@ Access is written twice, because one asks about a thing and the other about a mi
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import ColumnElement, false, or_
 
+from exchange import lanes
 from exchange.times import JST
 
 
@@ -247,47 +248,116 @@ def ceptoar_alias(ceptoar: str) -> str:
     return f"ceptoar-{ceptoar}"
 
 
+def bilateral_alias(country: str) -> str:
+    """`US` -> `allied-us`: between that country's CERTs and the national office."""
+    return f"allied-{country.lower()}"
+
+
 @dataclass(frozen=True)
 class FeedRights:
-    """What an account may poll: aliases of collections, and the strictest marking it may receive."""
+    """What an account may do in the feed: aliases of collections, and the strictest marking it may receive.
+
+    `cleared_tlp` holds until `cleared_until`, and `tlp` from then on; each request asks which.
+    """
 
     reads: frozenset[str]
     tlp: TLP
+    writes: frozenset[str] = frozenset()
+    sandbox: bool = False
+    cleared_tlp: TLP = TLP.CLEAR
+    cleared_until: datetime | None = None
 
 
 NOTHING = FeedRights(frozenset(), TLP.CLEAR)
 _NO_FEED = FeedRights(frozenset({"public"}), TLP.CLEAR)
+_MEMBERS = frozenset({Kind.OPERATOR, Kind.ISAC, Kind.CEPTOAR, Kind.COUNCIL})
 
 
-def feed_rights(kind: Kind, *, isacs: Iterable[str], ceptoar: str | None, council_member: bool) -> FeedRights:
-    """The feed rights of an account, from its organization's attributes."""
+def feed_rights(
+    kind: Kind,
+    *,
+    isacs: Iterable[str],
+    ceptoar: str | None,
+    council_member: bool,
+    country: str,
+    bilaterals: Iterable[str],
+    cleared_until: datetime | None,
+) -> FeedRights:
+    """The feed rights of an account, from its organization's attributes and its own clearance.
+
+    A clearance opens TLP:AMBER+STRICT to the national office, council members and allies, and to nobody else.
+
+    Args:
+        country: ISO 3166-1 alpha-2.
+        bilaterals: countries that have a collection of their own; the national office reads them all.
+    """
     if kind is Kind.NCO:
-        return FeedRights(frozenset({"nco", "public"}), TLP.AMBER_STRICT)
+        own = {bilateral_alias(one) for one in bilaterals}
+        rights = FeedRights(frozenset({"nco", "public", *own}), TLP.AMBER, frozenset(own), sandbox=True)
+        return _cleared(rights, cleared_until)
     if kind is Kind.ALLIED:
-        return FeedRights(frozenset({"allied", "public"}), TLP.AMBER)
-    if kind not in {Kind.OPERATOR, Kind.ISAC, Kind.CEPTOAR, Kind.COUNCIL}:
+        circles = frozenset({"allied", bilateral_alias(country)})
+        return _cleared(FeedRights(circles | {"public"}, TLP.AMBER, circles, sandbox=True), cleared_until)
+    if kind not in _MEMBERS:
         return _NO_FEED
-    reads = {"public", *map(isac_alias, isacs)}
-    reads |= {ceptoar_alias(ceptoar)} if ceptoar else set()
-    reads |= {"council"} if council_member else set()
-    return FeedRights(frozenset(reads), TLP.AMBER)
+    own = {*map(isac_alias, isacs)} | ({ceptoar_alias(ceptoar)} if ceptoar else set())
+    rights = FeedRights(frozenset(own | {"public"}), TLP.AMBER, frozenset(own), sandbox=True)
+    if not council_member:
+        return rights
+    council = frozenset({"council"})
+    return _cleared(replace(rights, reads=rights.reads | council, writes=rights.writes | council), cleared_until)
+
+
+def _cleared(rights: FeedRights, until: datetime | None) -> FeedRights:
+    return replace(rights, cleared_tlp=TLP.AMBER_STRICT, cleared_until=until) if until else rights
+
+
+def ceiling_of(alias: str) -> TLP:
+    """The strictest marking that may be posted to a collection: what any of its readers could receive."""
+    if alias == "public":
+        return TLP.CLEAR
+    cleared_readers = alias in {"nco", "council", "allied"} or alias.startswith("allied-")
+    return TLP.AMBER_STRICT if cleared_readers else TLP.AMBER
 
 
 @dataclass(frozen=True)
 class FeedViewer:
-    """Who polls, as the released store knows it."""
+    """Who polls, as the released store knows it; without credentials there is no account.
 
-    account_id: UUID
+    `tlp` is the rank of the strictest marking that it may receive at this moment.
+    """
+
+    account_id: UUID | None
     username: str
     tlp: int
     reads: Collection[UUID]
+    writes: Collection[UUID] = ()
 
 
-def may_receive(viewer: FeedViewer, *, collection_id: UUID, tlp: int) -> bool:
-    """May `viewer` receive an object of this marking from this collection?"""
-    return collection_id in viewer.reads and tlp <= viewer.tlp
+def may_receive(viewer: FeedViewer, *, collection_id: UUID, lane: int, contributor_id: UUID | None) -> bool:
+    """May `viewer` receive an entry of this lane from this collection? From quarantine only what it posted itself."""
+    if collection_id not in viewer.reads:
+        return False
+    rank = lanes.rank_of(lane)
+    own = contributor_id is not None and contributor_id == viewer.account_id
+    return own if rank == lanes.QUARANTINE else rank <= viewer.tlp
 
 
-def receivable_by(viewer: FeedViewer, entry: Any) -> ColumnElement[bool]:
-    """`may_receive` as a clause over the rows of `entry`."""
-    return and_(entry.collection_id.in_(viewer.reads), entry.tlp <= viewer.tlp)
+def receivable_lanes(viewer: FeedViewer, collection_id: UUID) -> list[int]:
+    """`may_receive` as the lanes to read; those of quarantine only where `viewer` is the contributor."""
+    mine = viewer.account_id
+    return [n for n in lanes.ALL if may_receive(viewer, collection_id=collection_id, lane=n, contributor_id=mine)]
+
+
+def may_remove(viewer: FeedViewer, *, contributor_id: UUID | None, sandbox: bool) -> bool:
+    """May `viewer` delete an entry that it sees, where it may read and write? What others gave is not its own."""
+    return sandbox or (contributor_id is not None and contributor_id == viewer.account_id)
+
+
+def contributed_tlp(markings: Iterable[TLP | None]) -> TLP:
+    """The level of a contributed object by its markings, the strictest of them; unmarked is not for passing on.
+
+    Source: FIRST TLP 2.0; where a marking is demanded and none is there, AMBER+STRICT.
+    """
+    known = [one for one in markings if one is not None]
+    return max(known, key=lambda one: one.rank) if known else TLP.AMBER_STRICT

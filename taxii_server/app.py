@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import medallion
-from flask import Flask
+from flask import Blueprint, Flask
 from flask.json.provider import DefaultJSONProvider
 
 from config import Settings
 from exchange.db import Store
 from exchange.vault import secret_file
-from taxii_server import auth as _auth  # noqa: F401  Puts our accounts where medallion's views look for theirs.
-from taxii_server import errors, health, negotiation, transport
-from taxii_server.backend import ExchangeBackend, Rendered
+from taxii_server import auth as _auth  # noqa: F401  Puts our door where medallion's views look for theirs.
+from taxii_server import entering, errors, health, objects, transport, writing
+from taxii_server.backend import ExchangeBackend
+from taxii_server.notes import Notebook
+from taxii_server.ready import Rendered
 
 
 class ReadyMadeJson(DefaultJSONProvider):
@@ -30,14 +31,39 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("taxii_server")
     app.json = ReadyMadeJson(app)
     store = Store(settings.released_url, "released")
-    app.extensions["released"] = store
+    app.extensions |= {
+        "released": store,
+        "notes": Notebook(store),
+        "cursor_key": secret_file(settings.keys, "feed"),
+        "max_page_size": settings.max_page_size,
+    }
+    app.medallion_backend = ExchangeBackend(store)  # type: ignore[attr-defined]
     app.taxii_config = {"max_page_size": settings.max_page_size}  # type: ignore[attr-defined]
-    app.medallion_backend = ExchangeBackend(  # type: ignore[attr-defined]
-        store, secret_file(settings.keys, "feed")
-    )
-    negotiation.install(app)
-    medallion.register_blueprints(app)
+    entering.install(app)
+    for blueprint in (_medallion_discovery(), _medallion_collections(), objects.bp, writing.bp):
+        app.register_blueprint(blueprint)
     health.install(app, store)
     transport.install(app)
     errors.install(app)
     return app
+
+
+def close(app: Flask) -> None:
+    """Keep what is still to be kept, and let go of the store."""
+    app.extensions["notes"].close()
+    app.extensions["released"].close()
+
+
+def _medallion_discovery() -> Blueprint:
+    """Discovery, API roots and status. Bound to our door when it is imported, so not before it stands."""
+    from medallion.views.discovery import discovery_bp
+
+    assert isinstance(discovery_bp, Blueprint)
+    return discovery_bp
+
+
+def _medallion_collections() -> Blueprint:
+    from medallion.views.collections import collections_bp
+
+    assert isinstance(collections_bp, Blueprint)
+    return collections_bp

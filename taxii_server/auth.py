@@ -1,46 +1,56 @@
-"""Who polls: Basic with user name and key, or Bearer with the key alone."""
+"""Who polls: Basic with user name and key, Bearer with the key alone, or nobody in particular."""
 
 from __future__ import annotations
 
 import medallion
-from flask import Response
-from flask_httpauth import HTTPBasicAuth, HTTPTokenAuth, MultiAuth
+from flask import current_app, g, request
 
 from exchange import feed
 from exchange.accounts import canonical, hash_of
-from exchange.sharing import FeedViewer
+from exchange.db import Store
+from exchange.feed import Caller
 from exchange.times import utcnow
-from taxii_server import refusals
-from taxii_server.errors import error_response
 
-_basic, _bearer = HTTPBasicAuth(realm="TAXII"), HTTPTokenAuth("Bearer", realm="TAXII")
+
+class _Door:
+    """What medallion's views ask for: `entering` has let the caller in before they are reached."""
+
+    def login_required(self, view: object) -> object:
+        return view
+
+    def current_user(self) -> str:
+        return caller().viewer.username
+
+
 # medallion's views bind `medallion.auth` when they are first imported, so ours is there before.
-medallion.auth = MultiAuth(_basic, _bearer)
+medallion.auth = _Door()
 
 
-@_basic.verify_password  # type: ignore[untyped-decorator]
-def _by_name_and_key(username: str, key: str) -> FeedViewer | None:
-    return _viewer(key, canonical(username))
-
-
-@_bearer.verify_token  # type: ignore[untyped-decorator]
-def _by_key(key: str) -> FeedViewer | None:
-    return _viewer(key, None)
-
-
-@_basic.error_handler  # type: ignore[untyped-decorator]
-@_bearer.error_handler  # type: ignore[untyped-decorator]
-def _refused(status: int) -> Response:
-    refusals.note()
-    words = "Sign in with Basic (user name and feed key) or Bearer (feed key)."
-    refused = error_response(status, "Unauthorized", words)
-    for scheme in ("Basic", "Bearer"):  # One challenge for each (TAXII 2.1, section 1.6.9).
-        refused.headers.add("WWW-Authenticate", f'{scheme} realm="TAXII"')
-    return refused
-
-
-def _viewer(key: str, username: str | None) -> FeedViewer | None:
+def sign_in() -> Caller | None:
+    """Who this request is from; None if it shows credentials that open nothing."""
+    if "Authorization" not in request.headers:
+        with store().asking() as db:
+            return feed.anybody(db)
+    shown = request.authorization
+    if shown is None:
+        return None
+    name = canonical(shown.username or "") if shown.type == "basic" else None
+    key = {"basic": shown.password, "bearer": shown.token}.get(shown.type)
     if not key:
         return None
-    with refusals.store().reading() as db:
-        return feed.viewer_of_key(db, hash_of(key), username=username, now=utcnow())
+    with store().asking() as db:
+        return feed.caller_of_key(db, hash_of(key), username=name, now=utcnow())
+
+
+def caller() -> Caller:
+    """Who this request is from, once it was let in."""
+    found = g.caller
+    assert isinstance(found, Caller)
+    return found
+
+
+def store() -> Store:
+    """The released store of this server."""
+    found = current_app.extensions["released"]
+    assert isinstance(found, Store)
+    return found

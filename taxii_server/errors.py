@@ -9,7 +9,7 @@ from medallion.exceptions import MedallionError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from exchange.errors import BadCursor, NotFound, Unavailable
+from exchange.errors import BadCursor, NotFound, NotPermitted, Unavailable
 from taxii_server import refusals
 
 MEDIA_TYPE = "application/taxii+json;version=2.1"
@@ -22,9 +22,15 @@ def error_response(status: int, title: str, description: str, **headers: str) ->
     return Response(orjson.dumps(body), status, headers, content_type=MEDIA_TYPE)
 
 
+class Busy(Exception):
+    """Too many large bodies at once: 503, and when to come again."""
+
+
 def install(app: Flask) -> None:
     """Translate what can go wrong, once."""
     app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(NotPermitted, _not_permitted)
+    app.register_error_handler(Busy, lambda _: _later("Too many large requests at once; try again."))
     app.register_error_handler(BadCursor, lambda _: error_response(400, "Bad request", "`next` is not of this query."))
     app.register_error_handler(MedallionError, _processing)
     app.register_error_handler(HTTPException, _http)
@@ -60,9 +66,18 @@ def _http(error: HTTPException) -> Response:
     return error_response(status, title, _DESCRIPTIONS.get(status, title), **allow)
 
 
+def _not_permitted(_error: NotPermitted) -> Response:
+    refusals.note()
+    return error_response(403, "Forbidden", _DESCRIPTIONS[403])
+
+
 def _unavailable(_error: Unavailable) -> Response:
+    return _later("The store does not answer; try again.")
+
+
+def _later(why: str) -> Response:
     again = {"Retry-After": "5"}
-    return error_response(503, "Unavailable", "The store does not answer; try again.", **again)
+    return error_response(503, "Unavailable", why, **again)
 
 
 def _bug(error: Exception) -> Response:
@@ -94,6 +109,7 @@ _DESCRIPTIONS = {
     404: "There is no such thing here.",
     405: "This resource does not know that method.",
     406: f"Ask with Accept: {MEDIA_TYPE}",
-    413: "The body is larger than max_content_length, or its length is not given.",
-    415: f"Send Content-Type: {MEDIA_TYPE}",
+    413: "The body is larger than max_content_length.",
+    415: f"Send Content-Type: {MEDIA_TYPE}, not compressed.",
+    422: 'Send an envelope: {"objects": [...]} with 1 to 10,000 STIX 2.1 objects, in strict JSON.',
 }

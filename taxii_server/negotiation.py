@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
+from flask import request
 from werkzeug.http import parse_accept_header, parse_options_header
 
 from taxii_server.errors import MEDIA_TYPE
@@ -11,16 +11,16 @@ _TAXII = {"application/taxii+json", "application/vnd.oasis.taxii+json"}
 _ANYTHING = {"*/*", "application/*"}
 
 
-def install(app: Flask) -> None:
-    """medallion's views know one spelling of Accept, and GET but not HEAD; they are shown what they know."""
-    app.before_request(_normalise)
-
-
-def _normalise() -> None:
-    if accepts(request.headers.get("Accept", "")):
-        request.environ["HTTP_ACCEPT"] = MEDIA_TYPE
+def show_what_views_know() -> None:
+    """medallion's views know one spelling of Accept, and GET but not HEAD."""
+    request.environ["HTTP_ACCEPT"] = MEDIA_TYPE
     if request.method == "HEAD":  # The server leaves the body out by what stands in the environment.
         request.method = "GET"
+
+
+def names_version(header: str) -> bool:
+    """Whether the client says which version it takes, as it should (TAXII 2.1, section 3.1)."""
+    return "version" in header or "*" in header
 
 
 def accepts(header: str) -> bool:

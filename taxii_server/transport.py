@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-
 from flask import Flask, Response, request
 
+from taxii_server import ready
 from taxii_server.errors import MEDIA_TYPE
 
 # Asked again and again, and seldom different; the pages of a collection never come from a cache.
@@ -15,8 +14,6 @@ _SELDOM_NEW = {
     "collections.get_collections",
     "collections.get_collection",
 }
-_WORTH_PACKING_BYTES = 1024
-_FASTEST = 1
 
 
 def install(app: Flask) -> None:
@@ -34,12 +31,13 @@ def _tag(response: Response) -> Response:
 
 
 def _pack(response: Response) -> Response:
-    if response.status_code != 200 or not request.accept_encodings["gzip"]:
+    coding = ready.wanted_coding() if response.status_code == 200 else None
+    if coding is None or "Content-Encoding" in response.headers:
         return response
     body = response.get_data()
-    if len(body) >= _WORTH_PACKING_BYTES:
-        response.set_data(gzip.compress(body, _FASTEST, mtime=0))
-        response.headers["Content-Encoding"] = "gzip"
+    if len(body) >= ready.WORTH_PACKING_BYTES:
+        response.set_data(ready.packed(body, coding))
+        response.headers["Content-Encoding"] = coding
     return response
 
 

@@ -9,11 +9,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from exchange import accounts, audit, carrying, desk, editions, feed, installation, sharing
+from exchange import accounts, audit, carrying, desk, editions, feed, installation, polls, sharing
 from exchange.db import vault_of
 from exchange.errors import Invalid
 from exchange.installation import WrongKind
 from exchange.models import ApiKey, AuditEntry, FeedKey, ObjectVersion, Poll
+from exchange.polls import Note
 from exchange.sharing import Kind, Role
 from exchange.stores import Stores
 from tests.conftest import NOW
@@ -49,12 +50,12 @@ def test_a_revocation_is_not_undone_by_a_picture_taken_before_it(stores: Stores)
     with stores.case.transaction() as db:
         person = accounts.lock_person(db, make_viewer(db, make_organization(db)).person_id)  # type: ignore[arg-type]
         accounts.issue_key(db, person, scopes=["feed"], now=NOW)
-    carrying.account(stores, person.id)
+    carrying.account(stores, person.id, now=NOW)
     with stores.case.reading() as db:
         key = db.scalars(select(ApiKey).where(ApiKey.person_id == person.id)).unique().one()
     with stores.released.transaction() as db:
         feed.revoke_key(db, key.id, now=NOW)
-    carrying.account(stores, person.id)
+    carrying.account(stores, person.id, now=NOW)
     with stores.released.reading() as db:
         assert db.get_one(FeedKey, key.id).revoked_at == NOW
 
@@ -63,18 +64,18 @@ def test_who_is_switched_off_polls_no_more(stores: Stores) -> None:
     with stores.case.transaction() as db:
         person = accounts.lock_person(db, make_viewer(db, make_organization(db)).person_id)  # type: ignore[arg-type]
         secret = accounts.issue_key(db, person, scopes=["feed"], now=NOW)
-    carrying.account(stores, person.id)
+    carrying.account(stores, person.id, now=NOW)
     with stores.case.transaction() as db:
         accounts.lock_person(db, person.id).active = False
-    carrying.account(stores, person.id)
+    carrying.account(stores, person.id, now=NOW)
     with stores.released.reading() as db:
-        assert feed.viewer_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
+        assert feed.caller_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
 
 
 def test_each_poll_is_in_the_audit_chain_once_with_its_own_time(stores: Stores) -> None:
     who = sharing.FeedViewer(uuid4(), "x", 2, ())
     with stores.released.transaction() as db:
-        feed.note(db, "feed.refused", now=NOW - timedelta(hours=2), viewer=who)
+        polls.record(db, [Note("feed.refused", NOW - timedelta(hours=2), who)])
     with stores.released.reading() as db:
         taken = db.scalars(select(Poll)).all()
     carrying.notes(stores)
@@ -119,14 +120,14 @@ def test_an_account_switched_off_is_over_in_both_stores(stores: Stores) -> None:
         person = accounts.lock_person(db, make_viewer(db, make_organization(db)).person_id)  # type: ignore[arg-type]
         secret = accounts.issue_key(db, person, scopes=["feed", "report"], now=NOW)
         token = accounts.open_login(db, person, now=NOW, hours=1)
-    carrying.account(stores, person.id)
+    carrying.account(stores, person.id, now=NOW)
     carrying.switch_off(stores, person.id, by="installation", now=NOW)
-    carrying.account(stores, person.id)
+    carrying.account(stores, person.id, now=NOW)
     with stores.case.reading() as db:
         assert accounts.viewer_of_login(db, token, now=NOW) is None
         assert accounts.viewer_of_key(db, secret, scope="report", now=NOW) is None
     with stores.released.reading() as db:
-        assert feed.viewer_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
+        assert feed.caller_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -176,4 +177,4 @@ def test_a_key_that_was_not_across_yet_is_closed_there_when_its_revocation_is_co
     carrying.revoke_key(stores, key_id, by="installation", now=NOW)
     with stores.released.reading() as db:
         assert db.get_one(FeedKey, key_id).revoked_at == NOW
-        assert feed.viewer_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
+        assert feed.caller_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None

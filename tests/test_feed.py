@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,12 +13,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from exchange import feed
+from exchange import feed, pages
 from exchange.errors import Conflict, NotFound
-from exchange.feed import KeyOnFile, Publication, Wanted
+from exchange.feed import KeyOnFile, Publication
 from exchange.models import Collection, Entry
-from exchange.sharing import TLP, FeedRights, FeedViewer, may_receive, receivable_by
+from exchange.pages import Page, Wanted
+from exchange.sharing import TLP, FeedRights, FeedViewer, may_receive
 from exchange.stores import Stores
 from tests.conftest import NOW
 
@@ -44,19 +47,31 @@ def viewer(stores: Stores, *aliases: str, tlp: TLP = TLP.AMBER) -> FeedViewer:
     return FeedViewer(uuid4(), "x", tlp.rank, tuple(reads))
 
 
-def walk(stores: Stores, who: FeedViewer, alias: str = "council", *, limit: int = 3, **asked: object) -> list[str]:
+def collection_of(db: Session, alias: str) -> Collection:
+    """A collection by its alias, whoever may see it."""
+    return db.scalars(select(Collection).where(Collection.alias == alias)).one()
+
+
+def objects_of(page: Page) -> list[dict[str, Any]]:
+    """What a page holds."""
+    found: list[dict[str, Any]] = json.loads(b"[" + page.body + b"]")
+    assert len(found) == page.objects
+    return found
+
+
+def walk(stores: Stores, who: FeedViewer, alias: str = "council", *, limit: int = 3, **asked: Any) -> list[str]:
     """All pages of a collection, as `id version`, the publisher left out."""
     seen: list[str] = []
     after = 0
     with stores.released.reading() as db:
-        collection = feed.find_collection(db, alias, who)
+        collection = collection_of(db, alias)
         while True:
-            wanted = Wanted(**{"after": after, **asked})  # type: ignore[arg-type]
-            page = feed.page(db, collection.id, viewer=who, wanted=wanted, limit=limit)
-            seen += [f"{row.stix_id[-1]} {row.version[-4:-1]}" for row in page.rows if row.stix_id[-3] == "0"]
+            page = pages.read(db, collection, viewer=who, wanted=Wanted(after=after, **asked), limit=limit)
+            own = [one for one in objects_of(page) if one["id"].startswith("indicator--00000000")]
+            seen += [f"{one['id'][-1]} {one['modified'][-4:-1]}" for one in own]
             if not page.more:
                 return seen
-            after = page.rows[-1].date_added
+            after = page.last
 
 
 def test_pages_follow_one_another_without_loss_or_repetition(stores: Stores) -> None:
@@ -109,11 +124,13 @@ def test_a_collection_of_others_is_as_absent_as_one_that_never_was(stores: Store
     put(stores, thing(1))
     outsider = viewer(stores, "public")
     with stores.released.reading() as db:
-        for name in ("council", "never", str(uuid4())):
+        hidden = collection_of(db, "council")
+        assert not pages.read(db, hidden, viewer=outsider, wanted=EVERYTHING, limit=10).objects
+        assert not pages.has_object(db, hidden, thing(1).stix_id, viewer=outsider)
+        caller = feed.anybody(db)
+        for name in ("council", "never", str(uuid4()), str(hidden.id)):
             with pytest.raises(NotFound):
-                feed.find_collection(db, name, outsider)
-        hidden = db.scalars(select(Collection).where(Collection.alias == "council")).one()
-        assert not feed.page(db, hidden.id, viewer=outsider, wanted=EVERYTHING, limit=10).rows
+                caller.collection(name)
 
 
 @pytest.mark.parametrize("tlp", list(TLP))
@@ -123,13 +140,15 @@ def test_the_feed_rule_and_its_clause_agree(stores: Stores, tlp: TLP) -> None:
         for aliases in (("council",), ("public",), ()):
             who = viewer(stores, *aliases, tlp=ceiling)
             with stores.released.reading() as db:
-                rows = db.scalars(select(Entry).where(Entry.stix_id == thing(1).stix_id))
-                row = rows.one()
-                listed = db.scalar(
-                    select(Entry.date_added).where(Entry.stix_id == row.stix_id, receivable_by(who, Entry))
+                row = db.scalars(select(Entry).where(Entry.stix_id == thing(1).stix_id)).one()
+                own = (Entry.stix_id == row.stix_id, pages.receivable(who, row.collection_id))
+                listed = db.scalar(select(Entry.date_added).where(*own))
+                page = pages.read(
+                    db, collection_of(db, "council"), viewer=who, wanted=Wanted(ids=frozenset({row.stix_id})), limit=9
                 )
-            told = may_receive(who, collection_id=row.collection_id, tlp=tlp.rank)
-            assert told == (listed is not None) == ("council" in aliases and tlp.rank <= ceiling.rank)
+            told = may_receive(who, collection_id=row.collection_id, lane=row.lane, contributor_id=None)
+            assert told == (listed is not None) == (page.objects == 1)
+            assert told == ("council" in aliases and tlp.rank <= ceiling.rank)
 
 
 def test_a_revoked_or_expired_key_opens_nothing_from_the_next_request_on(stores: Stores) -> None:
@@ -137,13 +156,13 @@ def test_a_revoked_or_expired_key_opens_nothing_from_the_next_request_on(stores:
     with stores.released.transaction() as db:
         feed.put_account(db, account, username="me", rights=FeedRights(frozenset({"council"}), TLP.AMBER), keys=[key])
     with stores.released.reading() as db:
-        assert feed.viewer_of_key(db, key.key_hash, username="me", now=NOW) is not None
-        assert feed.viewer_of_key(db, key.key_hash, username="you", now=NOW) is None
-        assert feed.viewer_of_key(db, key.key_hash, username=None, now=NOW + timedelta(days=2)) is None
+        assert feed.caller_of_key(db, key.key_hash, username="me", now=NOW) is not None
+        assert feed.caller_of_key(db, key.key_hash, username="you", now=NOW) is None
+        assert feed.caller_of_key(db, key.key_hash, username=None, now=NOW + timedelta(days=2)) is None
     with stores.released.transaction() as db:
         feed.revoke_key(db, key.id, now=NOW)
     with stores.released.reading() as db:
-        assert feed.viewer_of_key(db, key.key_hash, username="me", now=NOW) is None
+        assert feed.caller_of_key(db, key.key_hash, username="me", now=NOW) is None
 
 
 def test_a_right_that_was_taken_away_is_gone(stores: Stores) -> None:
@@ -155,8 +174,8 @@ def test_a_right_that_was_taken_away_is_gone(stores: Stores) -> None:
         key = KeyOnFile(uuid4(), "b" * 64, NOW + timedelta(days=1), None)
         feed.put_account(db, account, username="me", rights=FeedRights(frozenset({"public"}), TLP.CLEAR), keys=[key])
     with stores.released.reading() as db:
-        found = feed.viewer_of_key(db, "b" * 64, username="me", now=NOW)
-        assert found is not None and [c.alias for c in feed.collections(db, found)] == ["public"]
+        found = feed.caller_of_key(db, "b" * 64, username="me", now=NOW)
+        assert found is not None and [c.alias for c in found.collections] == ["public"]
 
 
 def test_pollers_see_everything_once_while_several_publish(stores: Stores) -> None:
@@ -174,11 +193,10 @@ def test_pollers_see_everything_once_while_several_publish(stores: Stores) -> No
         while True:
             last_round = done.is_set()
             with stores.released.reading() as db:
-                collection = feed.find_collection(db, "council", who)
-                page = feed.page(db, collection.id, viewer=who, wanted=Wanted(after=after), limit=5)
-            seen += [row.stix_id for row in page.rows]
-            after = page.rows[-1].date_added if page.rows else after
-            if last_round and not page.rows:
+                page = pages.read(db, collection_of(db, "council"), viewer=who, wanted=Wanted(after=after), limit=5)
+            seen += [one["id"] for one in objects_of(page)]
+            after = page.last or after
+            if last_round and not page.objects:
                 break
         if len(seen) != len(set(seen)) or len(seen) != writers * each * 2 + 2:
             faults.append(f"{len(seen)} seen, {len(set(seen))} different")

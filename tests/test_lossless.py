@@ -10,13 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from config import Settings
-from exchange import feed
+from exchange import feed, pages
 from exchange.db import Store
-from exchange.feed import Publication, Wanted
+from exchange.feed import Publication
+from exchange.pages import Wanted
 from exchange.sharing import TLP, FeedViewer
 from exchange.stores import Stores
 from exchange.times import utcnow
-from tests.test_feed import viewer
+from tests.test_feed import collection_of, viewer
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -49,11 +50,11 @@ def follow(stores: Stores, who: FeedViewer, done: threading.Event, seen: list[tu
     while True:
         last_round = done.is_set()
         with stores.released.reading() as db:
-            collection = feed.find_collection(db, "council", who)
-            page = feed.page(db, collection.id, viewer=who, wanted=Wanted(after, versions=EVERYTHING), limit=300)
-        seen += [(row.date_added, row.stix_id, row.version) for row in page.rows]
-        after = page.rows[-1].date_added if page.rows else after
-        if last_round and not page.more:
+            collection = collection_of(db, "council")
+            rows = pages.entries(db, collection.id, viewer=who, wanted=Wanted(after, versions=EVERYTHING), limit=300)
+        seen += [(row.date_added, row.stix_id, row.version) for row in rows]
+        after = rows[-1].date_added if rows else after
+        if last_round and not rows:
             return
 
 

@@ -78,18 +78,28 @@ def test_a_cell_is_named_only_when_enough_are_hit_and_more_are_not(hit: int, reg
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_kind_of_account_polls_its_own_circle_and_the_public_one(kind: Kind) -> None:
-    rights = sharing.feed_rights(kind, isacs=["t-isac"], ceptoar="port-ceptoar", council_member=kind is Kind.COUNCIL)
+    rights = sharing.feed_rights(
+        kind,
+        isacs=["t-isac"],
+        ceptoar="port-ceptoar",
+        council_member=kind is Kind.COUNCIL,
+        country="US",
+        bilaterals=["US", "AU"],
+        cleared_until=None,
+    )
     member = {"public", "isac-t-isac", "ceptoar-port-ceptoar"}
     own = {
-        Kind.NCO: {"public", "nco"},
-        Kind.ALLIED: {"public", "allied"},
+        Kind.NCO: {"public", "nco", "allied-us", "allied-au"},
+        Kind.ALLIED: {"public", "allied", "allied-us"},
         Kind.COUNCIL: member | {"council"},
         Kind.OPERATOR: member,
         Kind.ISAC: member,
         Kind.CEPTOAR: member,
     }
     assert rights.reads == own.get(kind, {"public"})
-    assert rights.tlp is not TLP.RED
+    assert rights.tlp in {TLP.AMBER, TLP.CLEAR} and rights.cleared_tlp is TLP.CLEAR
+    assert rights.writes == rights.reads - {"public", "nco"}
+    assert rights.sandbox == (kind in own)
 
 
 def test_an_edition_reaches_all_circles_of_its_kind_and_no_other() -> None:

@@ -29,8 +29,8 @@ MEDIA_TYPE = "application/taxii+json;version=2.1"
 ACCEPT = {"Accept": MEDIA_TYPE}
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 START = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
-CVE, MARKING = f"vulnerability--{uuid4()}", f"marking-definition--{uuid4()}"
-A, B = f"indicator--{uuid4()}", f"malware--{uuid4()}"
+CVE, MARKING = f"vulnerability--{UUID(int=1, version=4)}", f"marking-definition--{UUID(int=2, version=4)}"
+A, B = f"indicator--{UUID(int=3, version=4)}", f"malware--{UUID(int=4, version=4)}"
 V1, V2 = "2026-11-01T00:00:00.000Z", "2026-11-02T00:00:00.000Z"
 
 

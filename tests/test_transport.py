@@ -14,7 +14,8 @@ from exchange import accounts, carrying
 from exchange.sharing import Kind, Role
 from exchange.stores import Stores
 from exchange.times import utcnow
-from taxii_server import create_app
+from taxii_server import close, create_app
+from tests.conftest import NOW
 from tests.make import make_organization, make_report, make_viewer
 from tests.test_editions import release
 
@@ -29,13 +30,13 @@ def poller(settings: Settings, stores: Stores) -> Iterator[FlaskClient]:
         person = accounts.lock_person(db, make_viewer(db, council, Role.READER).person_id)  # type: ignore[arg-type]
         key = accounts.issue_key(db, person, scopes=["feed"], now=utcnow())
         filed = make_report(db, make_viewer(db, make_organization(db)))
-    carrying.account(stores, person.id)
+    carrying.account(stores, person.id, now=NOW)
     release(stores, filed)
     app: Flask = create_app(settings)
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
     yield client
-    app.extensions["released"].close()
+    close(app)
 
 
 @pytest.mark.parametrize("path", ["/taxii2/", "/api1/", "/api1/collections/", "/api1/collections/council/"])

@@ -60,7 +60,7 @@ def release_edition(event_id: str) -> None:
 @shared_task(name="account.changed")
 def carry_account(event_id: str) -> None:
     """Let the feed know an account as it is now."""
-    _across(event_id, lambda person_id: carrying.account(house().stores, person_id))
+    _across(event_id, lambda person_id: carrying.account(house().stores, person_id, now=utcnow()))
 
 
 def _step(event_id: str, act: Callable[[Session, UUID, datetime], None]) -> None:

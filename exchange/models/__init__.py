@@ -4,7 +4,19 @@ from exchange.models.accounts import ApiKey, Login, Organization, Person, SignIn
 from exchange.models.base import CaseBase, ReleasedBase
 from exchange.models.editions import Edition, EditionObject, Proposal, ProposalState
 from exchange.models.ledger import Answer, AuditEntry, AuditHead, CarriedNote, Event, Installed
-from exchange.models.released import Collection, Entry, FeedAccount, FeedKey, Grant, ObjectVersion, Poll
+from exchange.models.released import (
+    ClientHabit,
+    Collection,
+    Contributor,
+    Entry,
+    FeedAccount,
+    FeedKey,
+    Grant,
+    ObjectVersion,
+    Poll,
+    SealedPage,
+    Submission,
+)
 from exchange.models.reports import Case, Deadline, Delivery, Observable, ReportVersion
 
 __all__ = [
@@ -15,7 +27,9 @@ __all__ = [
     "CarriedNote",
     "Case",
     "CaseBase",
+    "ClientHabit",
     "Collection",
+    "Contributor",
     "Deadline",
     "Delivery",
     "Edition",
@@ -36,5 +50,7 @@ __all__ = [
     "ProposalState",
     "ReleasedBase",
     "ReportVersion",
+    "SealedPage",
     "SignInFailure",
+    "Submission",
 ]

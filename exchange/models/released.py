@@ -15,7 +15,11 @@ _RowNumber = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Collection(ReleasedBase):
-    """A TAXII collection. `last_added` (µs since 1970) is locked by whoever publishes into it."""
+    """A TAXII collection. `last_added` (µs since 1970) is locked by whoever publishes into it.
+
+    `ceiling` is the strictest TLP rank that may be posted; `unsealed` says that there may be pages to seal. A sandbox has
+    an owner, and its objects are kept apart from all others.
+    """
 
     __tablename__ = "collection"
 
@@ -25,15 +29,22 @@ class Collection(ReleasedBase):
     description: Mapped[str]
     position: Mapped[int]
     last_added: Mapped[int] = mapped_column(BigInteger, default=0)
+    ceiling: Mapped[int] = mapped_column(default=0)
+    unsealed: Mapped[bool] = mapped_column(default=True)
+    owner_id: Mapped[UUID | None] = mapped_column(index=True)
 
 
 class ObjectVersion(ReleasedBase):
-    """One version of one STIX object, as the bytes that everybody gets."""
+    """One version of one STIX object, as the bytes that everybody gets.
+
+    `space` is empty for what was released; each sandbox, and each contributor in quarantine, has a space of its own.
+    """
 
     __tablename__ = "object_version"
-    __table_args__ = (UniqueConstraint("stix_id", "version"),)
+    __table_args__ = (UniqueConstraint("space", "stix_id", "version"), Index("ix_object_version_version", "version"))
 
     id: Mapped[int] = mapped_column(_RowNumber, primary_key=True)
+    space: Mapped[str] = mapped_column(default="", server_default="")
     stix_id: Mapped[str]
     version: Mapped[str]
     type: Mapped[str]
@@ -42,12 +53,18 @@ class ObjectVersion(ReleasedBase):
 
 
 class Entry(ReleasedBase):
-    """An object version in a collection. `date_added` is unique there, and rises in commit order."""
+    """An object version in a collection. `date_added` is unique there, and rises in commit order.
+
+    `lane` says who may see it and which version it is, see `exchange.lanes`. `contributor_id` is the account that
+    posted it; while it is in quarantine, nobody else sees it.
+    """
 
     __tablename__ = "entry"
     __table_args__ = (
         UniqueConstraint("collection_id", "object_version_id"),
         Index("ix_entry_object", "collection_id", "stix_id", "date_added"),
+        Index("ix_entry_lane", "collection_id", "lane", "date_added"),
+        Index("ix_entry_type_lane", "collection_id", "type", "lane", "date_added"),
     )
 
     collection_id: Mapped[UUID] = mapped_column(ForeignKey("collection.id"), primary_key=True)
@@ -56,18 +73,78 @@ class Entry(ReleasedBase):
     stix_id: Mapped[str]
     type: Mapped[str]
     tlp: Mapped[int]
-    first: Mapped[bool]
-    last: Mapped[bool]
+    lane: Mapped[int]
+    contributor_id: Mapped[UUID | None]
+    submission_id: Mapped[UUID | None] = mapped_column(index=True)
+
+
+class SealedPage(ReleasedBase):
+    """What readers of the ranks `rank` to `upto` get of the entries after `after` up to `last`, joined and packed once.
+
+    `dates` and `ends` tell for each object its date_added and where its bytes end (arrays of 64 and 32 bits, little
+    endian). Deleted when an entry of its range changes; what is missing is read from the entries.
+    """
+
+    __tablename__ = "sealed_page"
+    __table_args__ = (Index("ix_sealed_page_range", "collection_id", "face", "last", "rank", "upto"),)
+
+    id: Mapped[int] = mapped_column(_RowNumber, primary_key=True)
+    collection_id: Mapped[UUID] = mapped_column(ForeignKey("collection.id"))
+    face: Mapped[str]
+    rank: Mapped[int]
+    upto: Mapped[int]
+    after: Mapped[int] = mapped_column(BigInteger)
+    last: Mapped[int] = mapped_column(BigInteger)
+    objects: Mapped[int]
+    size_bytes: Mapped[int]
+    crc32: Mapped[int] = mapped_column(BigInteger)
+    zstd: Mapped[bytes]
+    deflate: Mapped[bytes]
+    dates: Mapped[bytes]
+    ends: Mapped[bytes]
+
+
+class Submission(ReleasedBase):
+    """Objects that an account posted, and what became of each: a TAXII status resource.
+
+    `envelope` is there while the objects wait for a worker. `decided_at` is when a person let them out of quarantine,
+    or refused them.
+    """
+
+    __tablename__ = "submission"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("feed_account.id"), index=True)
+    collection_id: Mapped[UUID] = mapped_column(ForeignKey("collection.id"))
+    requested_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None] = mapped_column(index=True)
+    decided_at: Mapped[datetime | None]
+    status: Mapped[bytes]
+    envelope: Mapped[bytes | None]
+
+
+class Contributor(ReleasedBase):
+    """Whose a `created_by_ref` is: of the account that first used it."""
+
+    __tablename__ = "contributor"
+
+    stix_id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("feed_account.id"))
 
 
 class FeedAccount(ReleasedBase):
-    """Who polls: no name but the one it signs in with. `tlp` is the strictest level it may receive."""
+    """Who polls: no name but the one it signs in with.
+
+    `tlp` is the strictest rank it may receive, `cleared_tlp` the same while its clearance is valid.
+    """
 
     __tablename__ = "feed_account"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(unique=True)
     tlp: Mapped[int]
+    cleared_tlp: Mapped[int]
+    cleared_until: Mapped[datetime | None]
 
 
 class FeedKey(ReleasedBase):
@@ -106,3 +183,29 @@ class Poll(ReleasedBase):
     last_added: Mapped[int | None] = mapped_column(BigInteger)
     objects: Mapped[int] = mapped_column(default=0)
     at: Mapped[datetime] = mapped_column(index=True)
+
+
+class ClientHabit(ReleasedBase):
+    """How an account's client behaves in a collection, counted since `since`; for its owner's eyes.
+
+    `position` is the date_added of the last object fetched without a filter.
+    """
+
+    __tablename__ = "client_habit"
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    collection_id: Mapped[UUID] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    polled_at: Mapped[datetime | None]
+    position: Mapped[int] = mapped_column(BigInteger, default=0)
+    polls: Mapped[int] = mapped_column(default=0)
+    empty_polls: Mapped[int] = mapped_column(default=0)
+    objects: Mapped[int] = mapped_column(BigInteger, default=0)
+    restarts: Mapped[int] = mapped_column(default=0)
+    repeated: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[int] = mapped_column(default=0)
+    future: Mapped[int] = mapped_column(default=0)
+    furthest_ahead_s: Mapped[int] = mapped_column(default=0)
+    unknown_parameters: Mapped[int] = mapped_column(default=0)
+    no_version: Mapped[int] = mapped_column(default=0)
+    wrong_media: Mapped[int] = mapped_column(default=0)

@@ -26,6 +26,20 @@ TLP_MARKING: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+# The extension by which a marking-definition says its level of TLP 2.0.
+TLP_EXTENSION: Final = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
+
+# What members may mark with: the objects of TLP 2.0, and those of STIX 2.1, section 7.2.1.4, for TLP 1.
+TLP_OF_MARKING: Final[Mapping[str, str]] = MappingProxyType(
+    {marking: level for level, marking in TLP_MARKING.items()}
+    | {
+        "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": "clear",
+        "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da": "green",
+        "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82": "amber",
+        "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed": "red",
+    }
+)
+
 # STIX 2.1, section 2.9: the namespace of every SCO's id, and of nothing else.
 SCO_NAMESPACE: Final = UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 

@@ -3,6 +3,7 @@
 from alembic import context
 
 connection = context.config.attributes["connection"]
+sqlite = connection.dialect.name == "sqlite"
 context.configure(
     connection=connection,
     target_metadata=context.config.attributes.get("target_metadata"),
@@ -10,7 +11,11 @@ context.configure(
     render_as_batch=True,
     transaction_per_migration=True,
 )
+if sqlite:  # A table is changed by making it anew, and its rows are referred to meanwhile.
+    connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
 with context.begin_transaction():
-    if connection.dialect.name == "postgresql":
+    if not sqlite:
         connection.exec_driver_sql("SET lock_timeout = '5s'")
     context.run_migrations()
+if sqlite:
+    connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")

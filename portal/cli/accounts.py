@@ -87,7 +87,7 @@ def add_account(username: str, ref: str, roles: tuple[str, ...]) -> None:
             raise click.ClickException(f"an organization of the kind {own.kind} has no such role to give") from None
         person = accounts.add_person(db, own, username=username, roles=chosen, password=password, now=now)
         key = accounts.issue_key(db, person, scopes=installation.scopes_of(chosen), now=now)
-    carrying.account(stores, person.id)
+    carrying.account(stores, person.id, now=now)
     click.echo(f"username {person.username}\npassword {password}\nkey      {key}")
 
 
@@ -125,7 +125,7 @@ def add_key(username: str, days: int) -> None:
         person = accounts.lock_person(db, person_id)
         scopes = installation.scopes_of([Role(role) for role in person.roles])
         key = accounts.issue_key(db, person, scopes=scopes, now=utcnow(), days=days)
-    carrying.account(stores, person_id)
+    carrying.account(stores, person.id, now=now)
     click.echo(f"key      {key}")
 
 

@@ -1,0 +1,346 @@
+"""What members post: each object validated, kept in quarantine until a person lets it out, or at once in a sandbox.
+
+A contributor's objects keep their `created_by_ref`, their markings and every other byte of meaning. Until they are let
+out they lie in a space of their own, so that nobody can occupy an id, or learn what is there under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from exchange import feed, lanes, pages, sharing
+from exchange.db import add_if_absent
+from exchange.errors import NotFound, NotPermitted
+from exchange.feed import UNVERSIONED, Place, Publication
+from exchange.models import Collection, Contributor, Entry, FeedAccount, Grant, ObjectVersion, Submission
+from exchange.pages import Wanted
+from exchange.sharing import TLP, FeedViewer
+from exchange.stix import ids, valid
+from exchange.times import JST, micros, rfc3339
+
+AT_ONCE = 1000
+"""So many objects are settled while their sender waits; more are left to a worker."""
+
+MOST = 10_000
+_STATUS_KEPT = timedelta(hours=48)
+_EMPTIED_AT_HOUR_JST = 3
+
+Thing = Mapping[str, Any]
+
+
+# --- posting -----------------------------------------------------------------------------------------------
+
+
+def submit(
+    db: Session, collection_id: UUID, things: Sequence[Any], *, by: FeedViewer, now: datetime
+) -> tuple[UUID, bytes]:
+    """Take objects in; returns the id and the JSON of the status resource (TAXII 2.1, section 4.3).
+
+    Args:
+        things: the `objects` of an envelope, 1 to `MOST`, whatever they are.
+    """
+    assert by.account_id is not None
+    made = Submission(id=uuid4(), account_id=by.account_id, collection_id=collection_id, requested_at=now, status=b"")
+    db.add(made)
+    if len(things) > AT_ONCE:
+        made.envelope = orjson.dumps(things)
+        made.status = _status(made, waiting=[_Outcome(*_named(n, one)) for n, one in enumerate(things)])
+    else:
+        _settle(db, made, things, by, now)
+    return made.id, made.status
+
+
+def complete_next(db: Session, *, now: datetime) -> bool:
+    """Settle the oldest submission that waits for a worker; False if none does."""
+    waiting = select(Submission).where(Submission.completed_at.is_(None)).order_by(Submission.requested_at)
+    found = db.scalars(waiting.limit(1).with_for_update(skip_locked=True)).one_or_none()
+    if found is None:
+        return False
+    things = orjson.loads(found.envelope or b"[]")
+    grant = db.get(Grant, (found.account_id, found.collection_id))
+    if grant is None or not grant.can_write:  # It had the right when it posted.
+        outcomes = [_Outcome(*_named(n, one), "you may not write here any more") for n, one in enumerate(things)]
+        _complete(found, outcomes, now)
+    else:
+        by = FeedViewer(found.account_id, "", TLP.RED.rank, frozenset({found.collection_id} if grant.can_read else ()))
+        _settle(db, found, things, by, now)
+    return True
+
+
+def status(db: Session, submission_id: UUID, *, viewer: FeedViewer, sandbox: bool) -> bytes:
+    """The status resource, for the account that posted. Raises: NotFound."""
+    own = select(Submission.status).join(Collection, Collection.id == Submission.collection_id)
+    own = own.where(Submission.id == submission_id, Submission.account_id == viewer.account_id)
+    own = own.where(Collection.owner_id.is_not(None) if sandbox else Collection.owner_id.is_(None))
+    found = db.execute(own).scalar_one_or_none()
+    if found is None:
+        raise NotFound(f"status {submission_id}")
+    return bytes(found)
+
+
+@dataclass
+class _Outcome:
+    """What became of one object. `message` says why it was not taken."""
+
+    stix_id: str
+    version: str
+    message: str | None = None
+
+    def detail(self) -> dict[str, str]:
+        shown = {"id": self.stix_id, "version": self.version}
+        return shown | {"message": self.message} if self.message else shown
+
+
+def _named(number: int, thing: object) -> tuple[str, str]:
+    """Id and version for a status-details, also for what has neither (TAXII 2.1, section 4.3.1)."""
+    known = thing if isinstance(thing, dict) else {}
+    stix_id, version = known.get("id"), known.get("modified", known.get("created"))
+    if not (isinstance(stix_id, str) and stix_id.isprintable() and 0 < len(stix_id) <= 300):
+        stix_id = f"x-unidentified--{UUID(int=number + 1, version=4)}"
+    if not (isinstance(version, str) and version.isprintable() and 0 < len(version) <= 40):
+        version = UNVERSIONED
+    return stix_id, version
+
+
+def _status(made: Submission, *, settled: Sequence[_Outcome] = (), waiting: Sequence[_Outcome] = ()) -> bytes:
+    lists = {
+        "success": ("successes", [one.detail() for one in settled if one.message is None]),
+        "failure": ("failures", [one.detail() for one in settled if one.message is not None]),
+        "pending": ("pendings", [one.detail() for one in waiting]),
+    }
+    shown: dict[str, Any] = {
+        "id": str(made.id),
+        "status": "pending" if waiting else "complete",
+        "request_timestamp": rfc3339(made.requested_at),
+        "total_count": len(settled) + len(waiting),
+    }
+    for kind, (name, details) in lists.items():
+        shown[f"{kind}_count"] = len(details)
+        shown |= {name: details} if details else {}
+    return orjson.dumps(shown)
+
+
+def _complete(made: Submission, outcomes: Sequence[_Outcome], now: datetime) -> None:
+    made.status, made.envelope, made.completed_at = _status(made, settled=outcomes), None, now
+
+
+def _settle(db: Session, made: Submission, things: Sequence[Any], by: FeedViewer, now: datetime) -> None:
+    # Two posts of one account wait for one another: they share a space.
+    db.scalars(select(FeedAccount.id).where(FeedAccount.id == made.account_id).with_for_update()).one()
+    collection = feed.lock(db, made.collection_id)
+    sandbox = collection.owner_id is not None
+    outcomes = [_Outcome(*_named(n, one)) for n, one in enumerate(things)]
+    for outcome, thing in zip(outcomes, things, strict=True):
+        outcome.message = _fault(thing)
+    right = [(outcome, thing) for outcome, thing in zip(outcomes, things, strict=True) if outcome.message is None]
+    if not sandbox:
+        _check_policy(db, collection, right, by)
+        right = [pair for pair in right if pair[0].message is None]
+    _keep(db, collection, made, right, by, now)
+    _complete(made, outcomes, now)
+
+
+def _fault(thing: object) -> str | None:
+    if valid.is_stix_20(thing):
+        return "this is STIX 2.0; send STIX 2.1, with spec_version 2.1"
+    return "; ".join(valid.faults(thing)) or None
+
+
+def _keep(
+    db: Session,
+    collection: Collection,
+    made: Submission,
+    right: Sequence[tuple[_Outcome, Thing]],
+    by: FeedViewer,
+    now: datetime,
+) -> None:
+    """Store what is right, each version once; what is there already with the same content is a success too."""
+    ids, space = [outcome.stix_id for outcome, _ in right], _space(collection, made.account_id)
+    released = _seen_already(db, collection, ids, by)
+    own = feed.stored_versions(db, ids, space=space)
+    content = {key: orjson.loads(row.body) for key, row in own.items()} | released
+    wanted: dict[tuple[str, str], Thing] = {}
+    for outcome, thing in right:
+        key = (outcome.stix_id, outcome.version)
+        if content.setdefault(key, thing) != thing:
+            outcome.message = "this version already exists with different content"
+        elif key not in released:
+            wanted[key] = thing
+    fresh = [_publication(key, thing) for key, thing in wanted.items() if key not in own]
+    again = [feed.Stored(own[key].id, key[0], thing["type"], key[1]) for key, thing in wanted.items() if key in own]
+    place = Place(lanes.QUARANTINE, space, made.account_id, made.id)
+    if collection.owner_id is not None:
+        place = Place(TLP.CLEAR.rank, space, made.account_id)
+    feed.enter(db, collection, [*again, *feed.store(db, fresh, space=space)], place, now=now)
+
+
+def _publication(key: tuple[str, str], thing: Thing) -> Publication:
+    return Publication(key[0], thing["type"], key[1], orjson.dumps(thing))
+
+
+def _space(collection: Collection, account_id: UUID) -> str:
+    return f"sandbox:{account_id}" if collection.owner_id else f"quarantine:{account_id}"
+
+
+def _seen_already(
+    db: Session, collection: Collection, stix_ids: Sequence[str], by: FeedViewer
+) -> dict[tuple[str, str], Any]:
+    """What is released of these there, as far as the contributor sees it; the rest answers as if it were new."""
+    if collection.owner_id is not None or collection.id not in by.reads:
+        return {}
+    columns = (Entry.stix_id, ObjectVersion.version, ObjectVersion.body)
+    seen = select(*columns).join(ObjectVersion, ObjectVersion.id == Entry.object_version_id)
+    seen = seen.where(Entry.collection_id == collection.id, Entry.lane < lanes.QUARANTINED)
+    seen = seen.where(pages.receivable(by, collection.id))
+    found: dict[tuple[str, str], Any] = {}
+    for some in feed.in_parts(stix_ids):
+        rows = db.execute(seen.where(Entry.stix_id.in_(some)))
+        found |= {(row.stix_id, row.version): orjson.loads(row.body) for row in rows}
+    return found
+
+
+# --- what the collection allows ----------------------------------------------------------------------------
+
+
+def _check_policy(db: Session, collection: Collection, right: Sequence[tuple[_Outcome, Thing]], by: FeedViewer) -> None:
+    levels = levels_of([thing for _, thing in right])
+    creators = {outcome.stix_id: _creator(thing) for outcome, thing in right}
+    claimed = _claims(db, {ref for ref in creators.values() if ref})
+    seen = _seen_already(db, collection, [outcome.stix_id for outcome, _ in right], by)
+    earlier = {stix_id: body.get("created_by_ref") for (stix_id, _), body in seen.items() if "created" in body}
+    for outcome, thing in right:
+        if seen.get((outcome.stix_id, outcome.version)) == thing:
+            continue
+        creator, level = creators[outcome.stix_id], levels[outcome.stix_id]
+        if level.rank > collection.ceiling:
+            outcome.message = _too_strict(level, collection.ceiling)
+        elif creator in _RESERVED or claimed.get(creator or "", by.account_id) != by.account_id:
+            outcome.message = "created_by_ref names another contributor"
+        elif outcome.stix_id in earlier and earlier[outcome.stix_id] != thing.get("created_by_ref"):
+            outcome.message = "only the creator of an object adds versions to it"
+    for outcome, _ in right:
+        creator = creators[outcome.stix_id]
+        if outcome.message is None and creator:
+            add_if_absent(db, Contributor, stix_id=creator, account_id=by.account_id)
+
+
+def _creator(thing: Thing) -> str | None:
+    """Whose the object says it is; an identity that nobody made made itself."""
+    ref = thing.get("created_by_ref")
+    return str(ref) if ref else (str(thing["id"]) if thing["type"] == "identity" else None)
+
+
+def _too_strict(level: TLP, ceiling: int) -> str:
+    most = list(TLP)[ceiling].label
+    return f"this collection carries at most {most}; the object is {level.label}, as is what has no TLP marking"
+
+
+def _claims(db: Session, refs: set[str]) -> dict[str, UUID]:
+    rows = db.execute(select(Contributor.stix_id, Contributor.account_id).where(Contributor.stix_id.in_(refs)))
+    return {row.stix_id: row.account_id for row in rows}
+
+
+_RESERVED = frozenset({ids.PORTAL})
+_UNMARKED_ALLOWED = frozenset({"marking-definition", "extension-definition"})
+
+
+def levels_of(things: Sequence[Thing]) -> dict[str, TLP]:
+    """The TLP level of each object of one submission, by id.
+
+    What has no marking of its own is as strict as the strictest that refers to it, else AMBER+STRICT.
+    """
+    own_markings = {thing["id"]: _tlp_of_definition(thing) for thing in things if thing["type"] == "marking-definition"}
+    direct = {thing["id"]: _marked(thing, own_markings) for thing in things}
+    inherited: dict[str, list[TLP | None]] = {}
+    for thing in things:
+        for ref in _references(thing):
+            inherited.setdefault(ref, []).extend(direct[thing["id"]])
+    levels = {}
+    for thing in things:
+        found = direct[thing["id"]] or inherited.get(thing["id"], [])
+        exempt = not found and thing["type"] in _UNMARKED_ALLOWED
+        levels[thing["id"]] = TLP.CLEAR if exempt else sharing.contributed_tlp(found)
+    return levels
+
+
+def _marked(thing: Thing, own_markings: Mapping[str, TLP | None]) -> list[TLP | None]:
+    refs = list(thing.get("object_marking_refs", ()))
+    refs += [one["marking_ref"] for one in thing.get("granular_markings", ()) if "marking_ref" in one]
+    fixed = [TLP(ids.TLP_OF_MARKING[ref]) for ref in refs if ref in ids.TLP_OF_MARKING]
+    return [*fixed, *(own_markings[ref] for ref in refs if own_markings.get(ref))]
+
+
+def _tlp_of_definition(thing: Thing) -> TLP | None:
+    """A marking of another id with the TLP 2.0 extension counts as that level (TLP 2.0 in STIX)."""
+    extension = thing.get("extensions", {}).get(ids.TLP_EXTENSION, {})
+    value = extension.get("tlp_2_0") if isinstance(extension, dict) else None
+    return TLP(value) if value in set(TLP) else None
+
+
+def _references(thing: Thing) -> Iterator[str]:
+    for name, value in thing.items():
+        if name.endswith("_ref") and isinstance(value, str):
+            yield value
+        elif name.endswith("_refs") and isinstance(value, list) and name != "object_marking_refs":
+            yield from value
+
+
+# --- taking back -------------------------------------------------------------------------------------------
+
+
+def remove(db: Session, collection_id: UUID, stix_id: str, *, versions: frozenset[str], by: FeedViewer) -> int:
+    """Delete an object, or some versions of it, from a collection; returns how many versions.
+
+    Raises:
+        NotFound: there is none that `by` sees.
+        NotPermitted: somebody else gave it.
+    Source: TAXII 2.1, section 5.7.
+    """
+    collection = feed.lock(db, collection_id)
+    wanted = Wanted(ids=frozenset({stix_id}), versions=versions)
+    rows = pages.entries(db, collection_id, viewer=by, wanted=wanted, limit=MOST) if stix_id.isprintable() else []
+    dates = [row.date_added for row in rows]
+    if not dates:
+        raise NotFound(stix_id)
+    givers = select(Entry.contributor_id).where(Entry.collection_id == collection_id, Entry.date_added.in_(dates))
+    sandbox = collection.owner_id is not None
+    if not all(sharing.may_remove(by, contributor_id=giver, sandbox=sandbox) for giver in db.scalars(givers)):
+        raise NotPermitted(stix_id)
+    feed.remove(db, collection, dates)
+    return len(dates)
+
+
+# --- keeping house -----------------------------------------------------------------------------------------
+
+
+def empty_sandboxes(db: Session, *, now: datetime) -> int:
+    """Remove what was put into sandboxes before the last 3 a.m. in Japan; returns how many entries that were."""
+    night = now.astimezone(JST).replace(hour=_EMPTIED_AT_HOUR_JST, minute=0, second=0, microsecond=0)
+    before = micros(night if night <= now else night - timedelta(days=1))
+    removed = 0
+    for collection in db.scalars(select(Collection).where(Collection.owner_id.is_not(None)).with_for_update()):
+        old = select(Entry.date_added).where(Entry.collection_id == collection.id, Entry.date_added < before)
+        dates = db.scalars(old).all()
+        for some in feed.in_parts(dates):
+            feed.remove(db, collection, some)
+        removed += len(dates)
+    return removed
+
+
+def forget_statuses(db: Session, *, now: datetime) -> int:
+    """Remove status resources that were settled two days ago; returns how many.
+
+    What still waits in quarantine for a person stays. Source: TAXII 2.1, section 4.3: at least 24 hours.
+    """
+    waiting = select(Entry.submission_id).where(Entry.lane >= lanes.QUARANTINED, Entry.submission_id.is_not(None))
+    old = delete(Submission).where(Submission.completed_at < now - _STATUS_KEPT, Submission.id.not_in(waiting))
+    gone = db.scalars(old.returning(Submission.id)).all()
+    return len(gone)

@@ -1,0 +1,405 @@
+"""What pollers get: the next objects of a collection, in order of date_added, as ready bytes.
+
+A page is a join of bytes that are stored already. Where pages were sealed, it is cut from them; the rest is read from
+the entries, lane by lane, so that neither depth nor size nor what the caller may not see makes it slower.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+import zstandard
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    String,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import Session, aliased
+
+from exchange import lanes
+from exchange.models import Entry, ObjectVersion, SealedPage
+from exchange.sharing import FeedViewer, receivable_lanes
+from exchange.times import from_micros, rfc3339
+
+SPEC_VERSION = "2.1"
+STIX_TYPE = "application/stix+json;version=2.1"
+_MOST_BRANCHES = 48
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A question about a collection (TAXII 2.1, section 3.4). Empty sets do not narrow.
+
+    Attributes:
+        after: date_added, µs since 1970; strictly after it.
+        versions: of `first`, `last`, `all` and STIX timestamps.
+    """
+
+    after: int = 0
+    ids: frozenset[str] = field(default_factory=frozenset)
+    types: frozenset[str] = field(default_factory=frozenset)
+    versions: frozenset[str] = frozenset({"last"})
+    spec_versions: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it asks for less than the newest version of everything."""
+        return bool(self.ids or self.types or self.spec_versions) or self.versions != {"last"}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The bytes of a page as they were packed when it was sealed: a raw deflate stream that is not at its end."""
+
+    deflate: bytes
+    crc32: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Objects joined by commas, and whether more follow.
+
+    Attributes:
+        first, last: date_added of the first and last object, µs since 1970; 0 if there is none.
+        packed: the same bytes packed, if they were asked for and are there; `body` is then empty.
+    """
+
+    objects: int = 0
+    first: int = 0
+    last: int = 0
+    body: bytes = b""
+    more: bool = False
+    packed: Packed | None = None
+
+
+EMPTY = Page()
+
+
+def read(
+    db: Session,
+    collection: Row[Any],
+    *,
+    viewer: FeedViewer,
+    wanted: Wanted,
+    limit: int,
+    face: str = "objects",
+    packed: bool = False,
+) -> Page:
+    """The next objects of a collection, oldest first; continue after the page's `last`.
+
+    Args:
+        collection: as `feed.Caller` has it.
+        face: `objects`, `manifest` (records of TAXII 2.1, section 5.3.1) or `versions` (JSON strings).
+        packed: give sealed bytes as they are, if the page is a sealed one as a whole.
+    Source: TAXII 2.1, sections 3.4 (Filtering) and 3.5 (Pagination).
+    """
+    # Nothing that was added since can be lost: it is after `last_added`.
+    if wanted.after >= collection.last_added or collection.id not in viewer.reads:
+        return EMPTY
+    if wanted.spec_versions and SPEC_VERSION not in wanted.spec_versions:
+        return EMPTY
+    if wanted.narrows or face == "versions" or _own_in_quarantine(db, collection, viewer):
+        return _from_entries(db, collection.id, viewer, wanted, limit, face)
+    return _from_seals(db, collection.id, viewer, wanted.after, limit, face, packed)
+
+
+def has_object(db: Session, collection: Row[Any], stix_id: str, *, viewer: FeedViewer) -> bool:
+    """Whether `viewer` may know that this object is in the collection."""
+    this = (Entry.collection_id == collection.id, Entry.stix_id == stix_id, receivable(viewer, collection.id))
+    return stix_id.isprintable() and db.execute(select(Entry.date_added).where(*this).limit(1)).first() is not None
+
+
+def receivable(viewer: FeedViewer, collection_id: UUID) -> ColumnElement[bool]:
+    """What `viewer` may receive of a collection, as a clause over its entries."""
+    allowed = receivable_lanes(viewer, collection_id)
+    return or_(*(_in_lane(number, viewer) for number in allowed)) if allowed else literal_column("1 = 0")
+
+
+def newest() -> ColumnElement[bool]:
+    """The newest version of each object, as a clause over entries: what a question without `match[version]` means."""
+    return Entry.lane.in_([number for number in lanes.ALL if lanes.ends_of(number) & lanes.LAST])
+
+
+def count(db: Session, collection_id: UUID, *, viewer: FeedViewer) -> int:
+    """How many objects a walk through the collection would give."""
+    own = (Entry.collection_id == collection_id, receivable(viewer, collection_id), newest())
+    return db.scalar(select(func.count()).select_from(Entry).where(*own)) or 0
+
+
+def _in_lane(number: int, viewer: FeedViewer) -> ColumnElement[bool]:
+    if number >= lanes.QUARANTINED:
+        return and_(Entry.lane == number, Entry.contributor_id == viewer.account_id)
+    return Entry.lane == number
+
+
+# --- from the entries ------------------------------------------------------------------------------------
+
+
+def _from_entries(
+    db: Session, collection_id: UUID, viewer: FeedViewer, wanted: Wanted, limit: int, face: str, upto: int | None = None
+) -> Page:
+    rows = entries(db, collection_id, viewer=viewer, wanted=wanted, limit=limit + 1, upto=upto)
+    return page_of(rows[:limit], face, more=len(rows) > limit)
+
+
+def page_of(rows: Sequence[Row[Any]], face: str, *, more: bool = False) -> Page:
+    """Rows of (date_added, stix_id, version, body) as a page."""
+    if not rows:
+        return EMPTY
+    return Page(len(rows), rows[0].date_added, rows[-1].date_added, b",".join(_FACES[face](rows)), more)
+
+
+def faces_of(rows: Sequence[Row[Any]], face: str) -> list[bytes]:
+    """Each row as it stands in an answer."""
+    return _FACES[face](rows)
+
+
+def _records(rows: Sequence[Row[Any]]) -> list[bytes]:
+    return [
+        orjson.dumps(
+            {"id": r.stix_id, "date_added": added_at(r.date_added), "version": r.version, "media_type": STIX_TYPE}
+        )
+        for r in rows
+    ]
+
+
+_FACES: Mapping[str, Callable[[Sequence[Row[Any]]], list[bytes]]] = {
+    "objects": lambda rows: [row.body for row in rows],
+    "manifest": _records,
+    "versions": lambda rows: [orjson.dumps(row.version) for row in rows],
+}
+
+
+def entries(
+    db: Session, collection_id: UUID, *, viewer: FeedViewer, wanted: Wanted, limit: int, upto: int | None = None
+) -> Sequence[Row[Any]]:
+    """Rows of (date_added, lane, stix_id, version, body) that `viewer` may receive, in order of date_added.
+
+    Args:
+        upto: a date_added to stop at, included.
+    """
+    numbers = tuple(receivable_lanes(viewer, collection_id))
+    named = wanted.versions - {"first", "last", "all"}
+    ends = lanes.ends_wanted(wanted.versions)
+    chosen = tuple(number for number in numbers if lanes.ends_of(number) in ends)
+    values = {"collection": collection_id, "after": wanted.after, "limit": limit, "me": viewer.account_id}
+    values |= {"upto": upto} if upto is not None else {}
+    if wanted.ids or named:
+        return db.execute(_picked(numbers, chosen, wanted, named, upto), values).all()
+    if not chosen:
+        return []
+    types = sorted(wanted.types)
+    spread = len(chosen) * max(1, len(types)) <= _MOST_BRANCHES
+    values |= {f"type{n}": name for n, name in enumerate(types)} if spread else {"types": types}
+    return db.execute(_merged(chosen, len(types), spread, upto is not None), values).all()
+
+
+_COLUMNS = (Entry.date_added, Entry.lane, Entry.stix_id, ObjectVersion.version, ObjectVersion.body)
+_COLLECTION = bindparam("collection", type_=Uuid())
+_AFTER = bindparam("after", type_=BigInteger())
+_UPTO = bindparam("upto", type_=BigInteger())
+_LIMIT = bindparam("limit", type_=BigInteger())
+_ME = bindparam("me", type_=Uuid())
+
+
+@lru_cache(maxsize=1024)
+def _merged(numbers: tuple[int, ...], types: int, spread: bool, bounded: bool) -> Any:
+    """Each lane, of each type, is a range of an index; the first few of each are merged."""
+    if not spread:
+        return _whole(_bounds(Entry, bounded), _lane_clause(Entry, numbers), Entry.type.in_(_types_bound()))
+    entry = aliased(Entry)
+    branches = [
+        select(entry.date_added, entry.lane, entry.stix_id, entry.object_version_id)
+        .where(*_bounds(entry, bounded), _lane_clause(entry, (number,)), *([entry.type == kind] if types else []))
+        .order_by(entry.date_added)
+        .limit(_LIMIT)
+        .subquery()
+        for number in numbers
+        for kind in _type_binds(types)
+    ]
+    merged = union_all(*(select(one) for one in branches)).subquery()
+    chosen = select(merged).order_by(merged.c.date_added).limit(_LIMIT).subquery()
+    columns = (chosen.c.date_added, chosen.c.lane, chosen.c.stix_id, ObjectVersion.version, ObjectVersion.body)
+    joined = select(*columns).join(ObjectVersion, ObjectVersion.id == chosen.c.object_version_id)
+    return joined.order_by(chosen.c.date_added)
+
+
+def _types_bound() -> Any:
+    return bindparam("types", expanding=True, type_=String())
+
+
+def _type_binds(count: int) -> list[Any]:
+    return [bindparam(f"type{n}", type_=String()) for n in range(count)] or [None]
+
+
+def _bounds(entry: Any, bounded: bool) -> list[ColumnElement[bool]]:
+    clauses = [entry.collection_id == _COLLECTION, entry.date_added > _AFTER]
+    return [*clauses, entry.date_added <= _UPTO] if bounded else clauses
+
+
+def _lane_clause(entry: Any, numbers: Sequence[int]) -> ColumnElement[bool]:
+    """Lanes are few and known, so they stand in the statement itself, where a planner can read them."""
+    written = ", ".join(str(number) for number in numbers)
+    clause: ColumnElement[bool] = entry.lane.in_([literal_column(text) for text in written.split(", ")])
+    if len(numbers) == 1:
+        clause = entry.lane == literal_column(written)
+    quarantined = any(number >= lanes.QUARANTINED for number in numbers)
+    if not quarantined:
+        return clause
+    return and_(clause, or_(entry.lane < literal_column(str(lanes.QUARANTINED)), entry.contributor_id == _ME))
+
+
+def _whole(bounds: Sequence[Any], *clauses: Any) -> Any:
+    joined = select(*_COLUMNS).join(ObjectVersion, ObjectVersion.id == Entry.object_version_id)
+    return joined.where(*bounds, *clauses).order_by(Entry.date_added).limit(_LIMIT)
+
+
+def _picked(
+    numbers: tuple[int, ...], chosen: tuple[int, ...], wanted: Wanted, named: frozenset[str], upto: int | None
+) -> Any:
+    """A few objects by id, or by the time of their version: found by that, then looked at one by one."""
+    ends = [_lane_clause(Entry, chosen)] if chosen else []
+    ends += [ObjectVersion.version.in_(named)] if named else []
+    clauses = [_lane_clause(Entry, numbers) if numbers else literal_column("1 = 0"), or_(*ends)]
+    clauses += [Entry.stix_id.in_(wanted.ids)] if wanted.ids else []
+    clauses += [Entry.type.in_(wanted.types)] if wanted.types else []
+    return _whole(_bounds(Entry, upto is not None), *clauses)
+
+
+def _own_in_quarantine(db: Session, collection: Row[Any], viewer: FeedViewer) -> bool:
+    """What only its contributor sees is in no sealed page."""
+    if collection.id not in viewer.writes or collection.owner_id is not None:
+        return False
+    own = select(Entry.date_added).where(
+        Entry.collection_id == collection.id,
+        Entry.lane.in_(range(lanes.QUARANTINED, lanes.QUARANTINED + 4)),
+        Entry.contributor_id == viewer.account_id,
+    )
+    return db.execute(own.limit(1)).first() is not None
+
+
+# --- from sealed pages -------------------------------------------------------------------------------------
+
+
+def _from_seals(
+    db: Session, collection_id: UUID, viewer: FeedViewer, after: int, limit: int, face: str, packed: bool
+) -> Page:
+    """Sealed pages, and what lies between and behind them from the entries, until there are `limit` objects."""
+    pieces: list[Page] = []
+    while (missing := limit - sum(piece.objects for piece in pieces)) > 0:
+        sealed = _sealed_at(db, collection_id, viewer, after, face, packed=packed and not pieces)
+        if sealed is None or sealed.after > after:
+            upto = sealed.after if sealed else None
+            piece = _from_entries(db, collection_id, viewer, Wanted(after), missing, face, upto)
+            reached = upto
+        else:
+            piece = _cut(db, sealed, after, missing, whole=packed and not pieces and missing == limit)
+            reached = sealed.last
+        pieces.append(piece)
+        if piece.packed or piece.more or reached is None:
+            break
+        after = reached
+    followed = pieces[-1].more or (reached is not None and _anything(db, collection_id, viewer, reached))
+    return _joined(pieces, more=followed)
+
+
+def _joined(pieces: Sequence[Page], *, more: bool) -> Page:
+    full = [piece for piece in pieces if piece.objects]
+    if not full:
+        return EMPTY
+    body = full[0].body if len(full) == 1 else b",".join(piece.body for piece in full)
+    count = sum(piece.objects for piece in full)
+    return Page(count, full[0].first, full[-1].last, body, more, full[0].packed)
+
+
+def _anything(db: Session, collection_id: UUID, viewer: FeedViewer, after: int) -> bool:
+    return bool(entries(db, collection_id, viewer=viewer, wanted=Wanted(after), limit=1))
+
+
+_RANK, _FACE = bindparam("rank", type_=BigInteger()), bindparam("face", type_=String())
+
+
+@lru_cache(maxsize=2)
+def _covering(packed: bool) -> Any:
+    """The sealed page of a reader that covers the next entry, or else the next there is; and whether others follow."""
+    s, n = SealedPage, aliased(SealedPage)
+
+    def mine(page: Any) -> tuple[ColumnElement[bool], ...]:
+        return page.collection_id == _COLLECTION, page.face == _FACE, page.rank <= _RANK, page.upto >= _RANK
+
+    followed = exists().where(*mine(n), n.last > s.last, n.objects > 0)
+    bytes_kept = s.deflate if packed else s.zstd
+    columns = (s.id, s.after, s.last, s.objects, s.size_bytes, s.crc32, s.dates, s.ends, bytes_kept.label("kept"))
+    return select(*columns, followed.label("followed")).where(*mine(s), s.last > _AFTER).order_by(s.last).limit(1)
+
+
+def _sealed_at(
+    db: Session, collection_id: UUID, viewer: FeedViewer, after: int, face: str, *, packed: bool
+) -> Row[Any] | None:
+    asked = {"collection": collection_id, "after": after, "rank": viewer.tlp, "face": face}
+    return db.execute(_covering(packed), asked).first()
+
+
+def _cut(db: Session, sealed: Row[Any], after: int, limit: int, *, whole: bool) -> Page:
+    """The objects of a sealed page after `after`, at most `limit`; packed as they are if `whole` and that is all."""
+    dates, ends = _numbers("q", sealed.dates), _numbers("I", sealed.ends)
+    start = bisect_right(dates, after)
+    stop = min(start + limit, len(dates))
+    if start == stop:
+        return Page(more=False)
+    more = stop < len(dates) or sealed.followed
+    page = Page(stop - start, dates[start], dates[stop - 1], b"", more)
+    all_of_it = stop - start == len(dates)
+    if whole and all_of_it and stop - start == limit:
+        return replace(page, packed=Packed(sealed.kept, sealed.crc32, sealed.size_bytes))
+    plain = unpacked(db, sealed.id) if whole else _plain(sealed.kept)
+    return replace(page, body=plain if all_of_it else plain[ends[start - 1] + 1 if start else 0 : ends[stop - 1]])
+
+
+def kept_numbers(code: str, values: Sequence[int]) -> bytes:
+    """An array as the store keeps it, little endian."""
+    made = array(code, values)
+    if sys.byteorder == "big":
+        made.byteswap()
+    return made.tobytes()
+
+
+def _numbers(code: str, kept: bytes) -> Sequence[int]:
+    found = array(code, kept)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found
+
+
+def _plain(kept: bytes) -> bytes:
+    # One for each call: a decompressor is not for several threads.
+    return zstandard.ZstdDecompressor().decompress(kept)
+
+
+def unpacked(db: Session, sealed_id: int) -> bytes:
+    """The plain bytes of a sealed page."""
+    return _plain(db.execute(select(SealedPage.zstd).where(SealedPage.id == sealed_id)).scalar_one())
+
+
+def added_at(date_added: int) -> str:
+    """A date_added as a TAXII timestamp."""
+    return rfc3339(from_micros(date_added))

@@ -1,0 +1,152 @@
+"""What clients of the TAXII server did: word for the audit chain, and for each member how its own client behaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from exchange import pages
+from exchange.db import add_if_absent
+from exchange.models import ClientHabit, Collection, Entry, Poll
+from exchange.sharing import FeedViewer
+from exchange.times import from_micros
+
+
+@dataclass(frozen=True)
+class Note:
+    """One request, as far as it must be known later.
+
+    Attributes:
+        action: `feed.fetched`, `feed.refused`, `feed.posted` or `feed.deleted`.
+        walks: a page of objects without a filter, so that its position says how far the client has come.
+        after: the position it asked from, date_added in µs; 0 from the beginning.
+        first, last: of what it got.
+        odd: which of the counters of `ClientHabit` it adds one to.
+    """
+
+    action: str
+    at: datetime
+    viewer: FeedViewer | None = None
+    collection_id: UUID | None = None
+    walks: bool = False
+    after: int = 0
+    first: int = 0
+    last: int = 0
+    objects: int = 0
+    odd: frozenset[str] = frozenset()
+
+    @property
+    def says_something(self) -> bool:
+        """Whether the audit chain must know: an empty answer told nobody anything."""
+        return self.action != "feed.fetched" or self.objects > 0
+
+
+def record(db: Session, notes: Sequence[Note]) -> None:
+    """Keep what was noted: a row for each that the audit chain must know, and what it tells of the client."""
+    rows = [_row(note) for note in notes if note.says_something]
+    if rows:
+        db.execute(insert(Poll), rows)
+    for note in notes:
+        if note.viewer and note.viewer.account_id and note.collection_id:
+            _count(db, note, note.viewer, note.collection_id)
+
+
+def _row(note: Note) -> dict[str, object]:
+    account_id = note.viewer.account_id if note.viewer else None
+    row: dict[str, object] = {
+        "action": note.action,
+        "account_id": account_id,
+        "collection_id": note.collection_id,
+        "at": note.at,
+    }
+    ends = {"first_added": note.first or None, "last_added": note.last or None}
+    return row | ends | {"objects": note.objects}
+
+
+def _count(db: Session, note: Note, viewer: FeedViewer, collection_id: UUID) -> None:
+    key = {"account_id": viewer.account_id, "collection_id": collection_id}
+    habit = db.get(ClientHabit, tuple(key.values()), with_for_update=True)
+    if habit is None:
+        zeros = dict.fromkeys(_COUNTERS, 0)
+        add_if_absent(db, ClientHabit, **key, **zeros, since=note.at)
+        habit = db.get_one(ClientHabit, tuple(key.values()), with_for_update=True)
+    for name in note.odd:
+        setattr(habit, name, getattr(habit, name) + 1)
+    if note.action == "feed.fetched":
+        _count_poll(db, habit, note, viewer)
+
+
+_MOST = 2**31 - 1
+_COUNTERS = (
+    "position",
+    "polls",
+    "empty_polls",
+    "objects",
+    "restarts",
+    "repeated",
+    "skipped",
+    "future",
+    "furthest_ahead_s",
+    "unknown_parameters",
+    "no_version",
+    "wrong_media",
+)
+
+
+def _count_poll(db: Session, habit: ClientHabit, note: Note, viewer: FeedViewer) -> None:
+    habit.polls += 1
+    habit.polled_at = note.at
+    habit.empty_polls += not note.objects
+    habit.objects += note.objects
+    ahead = note.after and (from_micros(note.after) - note.at).total_seconds()
+    if ahead > 1:
+        habit.future += 1
+        habit.furthest_ahead_s = max(habit.furthest_ahead_s, min(int(ahead), _MOST))
+    if note.walks:
+        _follow(db, habit, note, viewer)
+
+
+def _follow(db: Session, habit: ClientHabit, note: Note, viewer: FeedViewer) -> None:
+    """How this page stands to the last one."""
+    if note.after == 0:
+        habit.restarts += 1
+    elif note.after < habit.position and note.objects:
+        habit.repeated += 1
+    elif note.after > habit.position and _anything_between(db, habit, note, viewer):
+        habit.skipped += 1
+    if note.objects:
+        habit.position = note.last
+
+
+def _anything_between(db: Session, habit: ClientHabit, note: Note, viewer: FeedViewer) -> bool:
+    between = (Entry.collection_id == habit.collection_id, Entry.date_added > habit.position)
+    seen = (Entry.date_added <= note.after, pages.receivable(viewer, habit.collection_id), pages.newest())
+    return db.execute(select(Entry.date_added).where(*between, *seen).limit(1)).first() is not None
+
+
+def take_notes(db: Session, *, most: int = 500) -> Sequence[Poll]:
+    """The oldest notes, to be struck when they are across."""
+    return db.scalars(select(Poll).order_by(Poll.at).limit(most)).all()
+
+
+@dataclass(frozen=True)
+class Habit:
+    """How a client behaves in a collection, and how much lies there for it."""
+
+    collection: Collection
+    counted: ClientHabit | None
+    offered: int
+
+
+def habits(db: Session, viewer: FeedViewer, collections: Iterable[Collection]) -> list[Habit]:
+    """How the client of this account behaves, for each of the collections that it may read."""
+    return [
+        Habit(one, db.get(ClientHabit, (viewer.account_id, one.id)), pages.count(db, one.id, viewer=viewer))
+        for one in collections
+        if one.id in viewer.reads
+    ]
