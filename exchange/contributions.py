@@ -58,6 +58,11 @@ def submit(
     return made.id, made.status
 
 
+def any_waits(db: Session) -> bool:
+    """Whether `complete_next` has something: a read, so that an idle second writes nothing."""
+    return db.execute(select(Submission.id).where(Submission.completed_at.is_(None)).limit(1)).first() is not None
+
+
 def complete_next(db: Session, *, now: datetime) -> bool:
     """Settle the oldest submission that waits for a worker; False if none does."""
     waiting = select(Submission).where(Submission.completed_at.is_(None)).order_by(Submission.requested_at)

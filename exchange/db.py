@@ -23,6 +23,11 @@ from exchange.errors import Unavailable
 from exchange.vault import Vault
 
 _BUSY_TIMEOUT_MS = 30_000
+_OUTGROWN = """
+    SELECT bool_or(s.n_live_tup > 1000 AND s.n_live_tup > 1.5 * c.reltuples)
+    FROM pg_stat_user_tables AS s JOIN pg_class AS c ON c.oid = s.relid
+"""
+_BINARY = 1  # psycopg.pq.Format
 
 
 class Store:
@@ -33,7 +38,7 @@ class Store:
         self._vault = vault
         self.engine = _engine(url)
         self._readers = self.engine.execution_options(reads_only=True)
-        self._askers = self._readers.execution_options(isolation_level="AUTOCOMMIT")
+        self._askers = self._readers.execution_options(isolation_level="AUTOCOMMIT", bytes_as_they_are=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -75,6 +80,14 @@ class Store:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+    def refresh_statistics(self) -> None:
+        """Tell the planner how large the tables have become: a server may not do so by itself."""
+        with self._askers.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA optimize")
+            elif connection.exec_driver_sql(_OUTGROWN).scalar():
+                connection.exec_driver_sql("ANALYZE")
+
     def faults(self) -> list[str]:
         """What keeps this store from serving, in words; empty when it is fit."""
         try:
@@ -110,7 +123,18 @@ def _engine(url: str) -> sa.Engine:
         return _sqlite(parsed)
     if parsed.get_driver_name() == "psycopg2":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=60, hide_parameters=True)
+    return _postgresql(parsed)
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=60, hide_parameters=True)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _as_they_are(_c: Any, cursor: Any, _s: Any, _p: Any, context: sa.ExecutionContext, _m: bool) -> None:
+        if context.execution_options.get("bytes_as_they_are"):  # As text, each byte comes as two digits.
+            cursor.format = _BINARY
+
+    return engine
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

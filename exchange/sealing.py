@@ -36,7 +36,10 @@ def seal(store: Store) -> int:
     """Seal every full page that is not sealed yet, each in a transaction of its own; returns how many were."""
     with store.reading() as db:
         waiting = db.scalars(select(Collection.id).where(Collection.unsealed, Collection.owner_id.is_(None))).all()
-    return sum(_seal_collection(store, collection_id) for collection_id in waiting)
+    made = sum(_seal_collection(store, collection_id) for collection_id in waiting)
+    if made:
+        store.refresh_statistics()
+    return made
 
 
 def _seal_collection(store: Store, collection_id: UUID) -> int:

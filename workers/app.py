@@ -60,6 +60,8 @@ def _periodic(task: str, seconds: float) -> dict[str, Any]:
 
 _SCHEDULE = {
     "ring for what waits": _periodic("outbox.drain", _EVERY_SECOND),
+    "settle what was posted": _periodic("feed.settle", _EVERY_SECOND),
+    "seal full pages": _periodic("feed.seal", 10.0),
     "carry polls into the audit chain": _periodic("feed.carry-notes", 5.0),
     "anchor the audit chain": _periodic("audit.anchor", 60.0),
     "sweep": _periodic("house.sweep", 3600.0),

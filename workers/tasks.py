@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.orm import Session
 
 from config import Settings
-from exchange import accounts, audit, carrying, editions, findings, idempotency, outbox
+from exchange import accounts, audit, carrying, contributions, editions, findings, idempotency, outbox, sealing
 from exchange.stores import Stores
 from exchange.times import utcnow
 
@@ -130,6 +130,26 @@ def carry_notes() -> None:
     carrying.notes(house().stores)
 
 
+@shared_task(name="feed.settle")
+def settle_submissions() -> None:
+    """Validate and keep what was posted in envelopes too large for the request."""
+    released = house().stores.released
+    while True:
+        with released.reading() as db:
+            waiting = contributions.any_waits(db)
+        if not waiting:
+            return
+        with released.transaction() as db:
+            if not contributions.complete_next(db, now=utcnow()):  # Another worker has it.
+                return
+
+
+@shared_task(name="feed.seal")
+def seal_pages() -> None:
+    """Join and pack the full pages that are not sealed yet."""
+    sealing.seal(house().stores.released)
+
+
 @shared_task(name="audit.anchor")
 def anchor_audit() -> None:
     """Note the head of the audit chain where the application's databases do not reach."""
@@ -144,4 +164,9 @@ def sweep() -> None:
         answers = idempotency.forget(db, now=utcnow())
         failures = accounts.forget_failures(db, now=utcnow())
         carrying.forget_carried(db, now=utcnow())
-    _log.info("swept", answers=answers, sign_in_failures=failures)
+    with house().stores.released.transaction() as db:
+        sandboxed = contributions.empty_sandboxes(db, now=utcnow())
+        statuses = contributions.forget_statuses(db, now=utcnow())
+    _log.info(
+        "swept", answers=answers, sign_in_failures=failures, sandbox_entries=sandboxed, submission_statuses=statuses
+    )
