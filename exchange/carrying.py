@@ -8,12 +8,12 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, desk, editions, feed, outbox, polls, sectors, sharing
+from exchange import accounts, audit, contributions, desk, editions, feed, outbox, polls, sectors, sharing
 from exchange.db import add_if_absent
-from exchange.errors import NotFound
+from exchange.errors import NotFound, NotPermitted
 from exchange.feed import Clock, KeyOnFile, Publication
 from exchange.models import ApiKey, CarriedNote, Organization, Person, Poll
-from exchange.sharing import TLP, Kind
+from exchange.sharing import TLP, Kind, Permission
 from exchange.stix.portal import fixed_objects
 from exchange.stores import Stores
 
@@ -104,6 +104,43 @@ def switch_off(stores: Stores, person_id: UUID, *, by: sharing.Viewer | str, now
         audit.record(db, "account.disabled", by=by, subject=person_id, now=now)
         outbox.tell(db, "account.changed", person_id, now=now)
     account(stores, person_id, now=now)
+
+
+def admit(stores: Stores, submission_id: UUID, *, by: sharing.Viewer, now: datetime) -> None:
+    """A person lets a contribution out of quarantine; a worker carries it.
+
+    Raises: NotPermitted; NotFound if nothing of it waits.
+    """
+    _may_decide(by)
+    with stores.released.reading() as db:
+        contributions.find_waiting(db, submission_id)
+    with stores.case.transaction() as db:
+        outbox.tell(db, "contribution.admitted", submission_id, now=now)
+        audit.record(db, "contribution.admitted", by=by, subject=submission_id, now=now)
+
+
+def turn_down(stores: Stores, submission_id: UUID, *, by: sharing.Viewer, now: datetime) -> None:
+    """A person refuses a contribution: it is gone from the feed, then confirmed.
+
+    Raises: NotPermitted; NotFound if nothing of it waits.
+    """
+    _may_decide(by)
+    with stores.released.transaction() as db:
+        contributions.find_waiting(db, submission_id)
+        contributions.refuse(db, submission_id, now=now)
+    with stores.case.transaction() as db:
+        audit.record(db, "contribution.refused", by=by, subject=submission_id, now=now)
+
+
+def _may_decide(by: sharing.Viewer) -> None:
+    if not sharing.permitted(by, Permission.RELEASE):
+        raise NotPermitted("only an approver of the national office decides this")
+
+
+def contribution(stores: Stores, submission_id: UUID, *, clock: Clock) -> None:
+    """Carry an admitted contribution into the feed."""
+    with stores.released.transaction() as db:
+        contributions.let_out(db, submission_id, clock=clock)
 
 
 def notes(stores: Stores) -> int:

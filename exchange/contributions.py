@@ -13,14 +13,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from exchange import feed, lanes, pages, sharing
 from exchange.db import add_if_absent
 from exchange.errors import NotFound, NotPermitted
 from exchange.feed import UNVERSIONED, Place, Publication
-from exchange.models import Collection, Contributor, Entry, FeedAccount, Grant, ObjectVersion, Submission
+from exchange.models import Collection, Contributor, Entry, FeedAccount, ObjectVersion, Submission
 from exchange.pages import Wanted
 from exchange.sharing import TLP, FeedViewer
 from exchange.stix import ids, valid
@@ -70,13 +70,12 @@ def complete_next(db: Session, *, now: datetime) -> bool:
     if found is None:
         return False
     things = orjson.loads(found.envelope or b"[]")
-    grant = db.get(Grant, (found.account_id, found.collection_id))
-    if grant is None or not grant.can_write:  # It had the right when it posted.
+    caller = feed.caller_of_account(db, found.account_id, now=now)
+    if caller is None or found.collection_id not in caller.viewer.writes:  # It had the right when it posted.
         outcomes = [_Outcome(*_named(n, one), "you may not write here any more") for n, one in enumerate(things)]
         _complete(found, outcomes, now)
     else:
-        by = FeedViewer(found.account_id, "", TLP.RED.rank, frozenset({found.collection_id} if grant.can_read else ()))
-        _settle(db, found, things, by, now)
+        _settle(db, found, things, caller.viewer, now)
     return True
 
 
@@ -320,6 +319,87 @@ def remove(db: Session, collection_id: UUID, stix_id: str, *, versions: frozense
     if not all(sharing.may_remove(by, contributor_id=giver, sandbox=sandbox) for giver in db.scalars(givers)):
         raise NotPermitted(stix_id)
     feed.remove(db, collection, dates)
+    return len(dates)
+
+
+# --- out of quarantine -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Objects of one submission that wait for a person."""
+
+    submission_id: UUID
+    account_id: UUID
+    collection_id: UUID
+    posted_at: datetime
+    objects: int
+
+
+def waiting(db: Session) -> list[Waiting]:
+    """What waits in quarantine, the oldest first."""
+    counted = (
+        select(Submission.id, Submission.account_id, Submission.collection_id, Submission.requested_at, func.count())
+        .join(Entry, Entry.submission_id == Submission.id)
+        .where(Entry.lane >= lanes.QUARANTINED)
+        .group_by(Submission.id, Submission.account_id, Submission.collection_id, Submission.requested_at)
+    )
+    return [Waiting(*row) for row in db.execute(counted.order_by(Submission.requested_at))]
+
+
+def find_waiting(db: Session, submission_id: UUID) -> Waiting:
+    """One of `waiting`. Raises: NotFound."""
+    found = next((one for one in waiting(db) if one.submission_id == submission_id), None)
+    if found is None:
+        raise NotFound(f"submission {submission_id}")
+    return found
+
+
+def quarantined(db: Session, submission_id: UUID) -> list[dict[str, Any]]:
+    """The objects of a submission that wait, as they were posted."""
+    return [orjson.loads(body) for _, body in _in_quarantine(db, submission_id)]
+
+
+def _in_quarantine(db: Session, submission_id: UUID) -> Sequence[Any]:
+    rows = select(Entry.date_added, ObjectVersion.body).join(ObjectVersion)
+    rows = rows.where(Entry.submission_id == submission_id, Entry.lane >= lanes.QUARANTINED)
+    return db.execute(rows.order_by(Entry.date_added)).all()
+
+
+def let_out(db: Session, submission_id: UUID, *, clock: feed.Clock) -> int:
+    """Publish what waits, with the contributor's bytes, each at its own level; returns how many objects went out.
+
+    What meanwhile exists with other content stays behind: one id and version is the same for everybody.
+    """
+    made = db.get(Submission, submission_id)
+    if made is None:
+        return 0
+    collection = next(one for one in feed.lock_all(db) if one.id == made.collection_id)
+    rows = _in_quarantine(db, submission_id)
+    things = {row.date_added: orjson.loads(row.body) for row in rows}
+    levels = levels_of(list(things.values()))
+    feed.remove(db, collection, list(things))
+    now, out = clock(), 0
+    taken = feed.stored_versions(db, [thing["id"] for thing in things.values()], space="")
+    for row in rows:
+        thing = things[row.date_added]
+        published = _publication((thing["id"], valid.version_of(thing) or UNVERSIONED), thing)
+        known = taken.get(published.key)
+        if known is None or known.body == published.body:
+            place = Place(levels[thing["id"]].rank, contributor_id=made.account_id)
+            out += feed.enter(db, collection, feed.store(db, [published]), place, now=now)
+    made.decided_at = now
+    return out
+
+
+def refuse(db: Session, submission_id: UUID, *, now: datetime) -> int:
+    """Take what waits away; returns how many objects that were."""
+    made = db.get(Submission, submission_id)
+    if made is None:
+        return 0
+    dates = [row.date_added for row in _in_quarantine(db, submission_id)]
+    feed.remove(db, feed.lock(db, made.collection_id), dates)
+    made.decided_at = now
     return len(dates)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from exchange import lanes
@@ -394,25 +394,35 @@ _OF_ACCOUNT = (
         FeedAccount.tlp,
         FeedAccount.cleared_tlp,
         FeedAccount.cleared_until,
-        FeedKey.expires_at,
         Grant.can_read,
         Grant.can_write,
         *_SHELF,
     )
-    .join(FeedKey, FeedKey.account_id == FeedAccount.id)
     .outerjoin(Grant, Grant.account_id == FeedAccount.id)
     .outerjoin(Collection, Collection.id == Grant.collection_id)
     .order_by(Collection.position)
+)
+_OF_KEY = _OF_ACCOUNT.join(FeedKey, FeedKey.account_id == FeedAccount.id).where(
+    FeedKey.key_hash == bindparam("key_hash"), FeedKey.revoked_at.is_(None), FeedKey.expires_at > bindparam("now")
 )
 _OF_ANYBODY = select(*_SHELF).where(Collection.alias == "public", Collection.owner_id.is_(None))
 
 
 def caller_of_key(db: Session, key_hash: str, *, username: str | None, now: datetime) -> Caller | None:
     """Who polls with this key, and what it may do at this moment; with Basic the name must be the key's own."""
-    found = _OF_ACCOUNT.where(FeedKey.key_hash == key_hash, FeedKey.revoked_at.is_(None), FeedKey.expires_at > now)
-    rows = db.execute(found).all()
+    rows = db.execute(_OF_KEY, {"key_hash": key_hash, "now": now}).all()
     if not rows or (username is not None and username != rows[0].username):
         return None
+    return _caller(rows, now)
+
+
+def caller_of_account(db: Session, account_id: UUID, *, now: datetime) -> Caller | None:
+    """What an account may do at this moment, for a worker that acts as it; None if there is no such account."""
+    rows = db.execute(_OF_ACCOUNT.where(FeedAccount.id == account_id)).all()
+    return _caller(rows, now) if rows else None
+
+
+def _caller(rows: Sequence[Any], now: datetime) -> Caller:
     own = rows[0]
     cleared = own.cleared_until is not None and own.cleared_until > now
     reads, writes = ([row.id for row in rows if row.id and getattr(row, may)] for may in ("can_read", "can_write"))

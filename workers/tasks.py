@@ -57,6 +57,12 @@ def release_edition(event_id: str) -> None:
     _across(event_id, lambda edition_id: carrying.release(house().stores, edition_id, clock=utcnow))
 
 
+@shared_task(name="contribution.admitted")
+def release_contribution(event_id: str) -> None:
+    """Carry what an approver let out of quarantine into the feed."""
+    _across(event_id, lambda submission_id: carrying.contribution(house().stores, submission_id, clock=utcnow))
+
+
 @shared_task(name="account.changed")
 def carry_account(event_id: str) -> None:
     """Let the feed know an account as it is now."""
