@@ -327,21 +327,20 @@ def _from_seals(
 ) -> Page:
     """Sealed pages, and what lies between and behind them from the entries, until there are `limit` objects."""
     pieces: list[Page] = []
+    more = False
     while (missing := limit - sum(piece.objects for piece in pieces)) > 0:
         sealed = _sealed_at(db, collection_id, viewer, after, face, packed=packed and not pieces)
         if sealed is None or sealed.after > after:
             upto = sealed.after if sealed else None
             piece = _from_entries(db, collection_id, viewer, Wanted(after), missing, face, upto)
-            reached = upto
         else:
-            piece = _cut(db, sealed, after, missing, whole=packed and not pieces and missing == limit)
-            reached = sealed.last
+            piece = _cut(db, sealed, after, missing, whole=packed and missing == limit)
         pieces.append(piece)
-        if piece.packed or piece.more or reached is None:
-            break
-        after = reached
-    followed = pieces[-1].more or (reached is not None and _anything(db, collection_id, viewer, reached))
-    return _joined(pieces, more=followed)
+        more = piece.more
+        if more or sealed is None:
+            return _joined(pieces, more=more)
+        more, after = sealed.followed, sealed.after if sealed.after > after else sealed.last
+    return _joined(pieces, more=more or _anything(db, collection_id, viewer, after))
 
 
 def _joined(pieces: Sequence[Page], *, more: bool) -> Page:
@@ -382,14 +381,17 @@ def _sealed_at(
 
 
 def _cut(db: Session, sealed: Row[Any], after: int, limit: int, *, whole: bool) -> Page:
-    """The objects of a sealed page after `after`, at most `limit`; packed as they are if `whole` and that is all."""
+    """The objects of a sealed page after `after`, at most `limit`; `more` if that page has more.
+
+    Args:
+        whole: give it packed as it is, if that is all of it and all that was asked for.
+    """
     dates, ends = _numbers("q", sealed.dates), _numbers("I", sealed.ends)
     start = bisect_right(dates, after)
     stop = min(start + limit, len(dates))
     if start == stop:
-        return Page(more=False)
-    more = stop < len(dates) or sealed.followed
-    page = Page(stop - start, dates[start], dates[stop - 1], b"", more)
+        return EMPTY
+    page = Page(stop - start, dates[start], dates[stop - 1], more=stop < len(dates))
     all_of_it = stop - start == len(dates)
     if whole and all_of_it and stop - start == limit:
         return replace(page, packed=Packed(sealed.kept, sealed.crc32, sealed.size_bytes))

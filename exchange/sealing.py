@@ -24,7 +24,7 @@ from exchange.pages import Wanted
 from exchange.sharing import TLP, FeedViewer
 
 PAGE = 1000
-"""Objects of a sealed page; a thin one, left by what went away, is joined with its neighbour."""
+"""Objects of a sealed page. One that takes the place of another may hold fewer, see `renew_thin`."""
 
 FACES = ("objects", "manifest")
 _THIN = PAGE // 2
@@ -40,6 +40,16 @@ def seal(store: Store) -> int:
     if made:
         store.refresh_statistics()
     return made
+
+
+def renew_thin(db: Session) -> int:
+    """Give up the sealed pages of collections where they became thin, to be sealed anew; returns of how many."""
+    thin = select(SealedPage.collection_id).where(SealedPage.face == FACES[0]).group_by(SealedPage.collection_id)
+    found = db.scalars(thin.having(func.count() > 1, func.avg(SealedPage.objects) < _THIN)).all()
+    for collection_id in found:
+        feed.lock(db, collection_id).unsealed = True
+        db.execute(delete(SealedPage).where(SealedPage.collection_id == collection_id))
+    return len(found)
 
 
 def _seal_collection(store: Store, collection_id: UUID) -> int:
@@ -81,32 +91,19 @@ class _Gap:
 
 
 def _gap(db: Session, collection: Collection, reader: int, reached: int) -> _Gap:
-    """The first gap after `reached`, made wider by the thin pages at its sides."""
-    before = None
+    """The first gap after `reached`."""
     for page in db.execute(_pages(collection, reader, reached)):
         if page.after > reached:
-            return _widened(db, before, reached, page)
-        if page.last > reached:
-            reached, before = page.last, page
+            return _Gap(reached, page.after)
+        reached = max(reached, page.last)
     return _Gap(reached, None)
 
 
 def _pages(collection: Collection, reader: int, reached: int) -> Any:
-    columns = (SealedPage.after, SealedPage.last, SealedPage.objects)
     mine = (SealedPage.collection_id == collection.id, SealedPage.face == FACES[0])
     of_reader = (SealedPage.rank <= reader, SealedPage.upto >= reader)
-    asked = select(SealedPage.collection_id, *columns).where(*mine, *of_reader)
+    asked = select(SealedPage.after, SealedPage.last).where(*mine, *of_reader)
     return asked.where(SealedPage.last > reached).order_by(SealedPage.last)
-
-
-def _widened(db: Session, before: Row[Any] | None, reached: int, behind: Row[Any]) -> _Gap:
-    after, upto = reached, behind.after
-    for page in (before, behind):
-        if page is not None and page.objects < _THIN:
-            after, upto = min(after, page.after), max(upto, page.last)
-            these = (SealedPage.collection_id == page.collection_id, SealedPage.last == page.last)
-            db.execute(delete(SealedPage).where(*these, SealedPage.after == page.after))
-    return _Gap(after, upto)
 
 
 def _ranks(

@@ -41,14 +41,18 @@ def packed(body: bytes, coding: str) -> bytes:
 
 
 def listing(page: Page, name: str, token: str | None) -> Response:
-    """A page as an envelope, a manifest or a list of versions, in one piece; `{}` without objects."""
+    """A page as an answer."""
+    headers = {"Content-Encoding": "gzip"} if page.packed else {}
+    return Response(envelope(page, name, token), content_type=MEDIA_TYPE, headers=headers)
+
+
+def envelope(page: Page, name: str, token: str | None) -> bytes:
+    """A page as an envelope, a manifest or a list of versions; packed with gzip if the page is. `{}` without objects."""
     head = orjson.dumps({"more": True, "next": token})[:-1] + b"," if token else b"{"
     head, tail = head + b'"%s":[' % name.encode(), b"]}"
     if page.packed:
-        body = _spliced(head, page.packed, tail)
-        return Response(body, content_type=MEDIA_TYPE, headers={"Content-Encoding": "gzip"})
-    body = b"".join((head, page.body, tail)) if page.objects else b"{}"
-    return Response(body, content_type=MEDIA_TYPE)
+        return _spliced(head, page.packed, tail)
+    return b"".join((head, page.body, tail)) if page.objects else b"{}"
 
 
 def _spliced(head: bytes, kept: Packed, tail: bytes) -> bytes:

@@ -173,6 +173,7 @@ def sweep() -> None:
     with house().stores.released.transaction() as db:
         sandboxed = contributions.empty_sandboxes(db, now=utcnow())
         statuses = contributions.forget_statuses(db, now=utcnow())
+        sealing.renew_thin(db)
     _log.info(
         "swept", answers=answers, sign_in_failures=failures, sandbox_entries=sandboxed, submission_statuses=statuses
     )
