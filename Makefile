@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CATALOGUES := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: start test lint lock measure clean
+.PHONY: start test lint lock lossless measure bench bench-large clean
 
 start: .venv/.runtime $(CATALOGUES:.po=.mo)
 	@$(BIN)/noroshi start
@@ -16,8 +16,17 @@ lint: .venv/.test $(CATALOGUES:.po=.mo)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+lossless: .venv/.test ## The long run: a hundred thousand versions, four writers, eight pollers, both databases.
+	NOROSHI_LOSSLESS_OBJECTS=100000 $(BIN)/python -m pytest -v tests/test_lossless.py
+
 measure: .venv/.runtime
 	@$(BIN)/noroshi measure
+
+bench: .venv/.test
+	@$(BIN)/python -m bench run
+
+bench-large: .venv/.test
+	@$(BIN)/python -m bench large
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

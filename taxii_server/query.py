@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
 from exchange.pages import Wanted
-from exchange.times import micros, stix_time
+from exchange.times import micros, rfc3339, stix_time
 
 _MOST_VALUES = 100
 _LIMIT = re.compile(r"0*[1-9][0-9]{0,17}", re.ASCII)
@@ -73,10 +73,16 @@ def _values(args: dict[str, str], name: str) -> frozenset[str]:
 def versions(text: str) -> frozenset[str]:
     """The values of `match[version]`, times as they are stored. Raises: BadRequest."""
     words = text.split(",")
-    values = [word if word in {"first", "last", "all"} else stix_time(_instant(word)) for word in words]
+    values = [word if word in {"first", "last", "all"} else _version(word) for word in words]
     if len(set(values)) < len(values) or len(values) > _MOST_VALUES or ("all" in values and len(values) > 1):
         raise BadRequest
     return frozenset(values)
+
+
+def _version(text: str) -> str:
+    """A moment as versions are stored; one between two milliseconds is no version's, and names none."""
+    moment = _instant(text)
+    return rfc3339(moment) if moment.microsecond % 1000 else stix_time(moment)
 
 
 def _instant(text: str) -> datetime:
