@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from exchange import accounts, audit, contributions, desk, editions, feed, outbox, polls, sectors, sharing
 from exchange.db import add_if_absent
 from exchange.errors import NotFound, NotPermitted
 from exchange.feed import Clock, KeyOnFile, Publication
-from exchange.models import ApiKey, CarriedNote, Organization, Person, Poll
+from exchange.models import ApiKey, CarriedNote, FeedAccount, Organization, Person, Poll
 from exchange.sharing import TLP, Kind, Permission
 from exchange.stix.portal import fixed_objects
 from exchange.stores import Stores
@@ -102,6 +102,21 @@ def switch_off(stores: Stores, person_id: UUID, *, by: sharing.Viewer | str, now
     with stores.case.transaction() as db:
         accounts.end(db, accounts.lock_person(db, person_id), now=now)
         audit.record(db, "account.disabled", by=by, subject=person_id, now=now)
+        outbox.tell(db, "account.changed", person_id, now=now)
+    account(stores, person_id, now=now)
+
+
+def clear(stores: Stores, person_id: UUID, *, until: datetime | None, by: sharing.Viewer | str, now: datetime) -> None:
+    """Clear an account until a moment, or end that (None). What narrows reaches the feed first. Raises: NotFound."""
+    end = until or now
+    with stores.released.transaction() as db:
+        longer = (FeedAccount.id == person_id, FeedAccount.cleared_until > end)
+        db.execute(update(FeedAccount).where(*longer).values(cleared_until=end))
+    with stores.case.transaction() as db:
+        person = accounts.lock_person(db, person_id)
+        person.clearance, person.clearance_until = ("valid", until) if until else (None, None)
+        action = "account.cleared" if until else "account.clearance-ended"
+        audit.record(db, action, by=by, subject=person_id, now=now)
         outbox.tell(db, "account.changed", person_id, now=now)
     account(stores, person_id, now=now)
 

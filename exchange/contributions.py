@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from exchange import feed, lanes, pages, sharing
-from exchange.db import add_if_absent
+from exchange.db import Asked, add_if_absent
 from exchange.errors import NotFound, NotPermitted
 from exchange.feed import UNVERSIONED, Place, Publication
 from exchange.models import Collection, Contributor, Entry, FeedAccount, ObjectVersion, Submission
@@ -79,7 +79,7 @@ def complete_next(db: Session, *, now: datetime) -> bool:
     return True
 
 
-def status(db: Session, submission_id: UUID, *, viewer: FeedViewer, sandbox: bool) -> bytes:
+def status(db: Asked, submission_id: UUID, *, viewer: FeedViewer, sandbox: bool) -> bytes:
     """The status resource, for the account that posted. Raises: NotFound."""
     own = select(Submission.status).join(Collection, Collection.id == Submission.collection_id)
     own = own.where(Submission.id == submission_id, Submission.account_id == viewer.account_id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -21,6 +21,10 @@ import migrations
 from exchange import audit
 from exchange.errors import Unavailable
 from exchange.vault import Vault
+
+Answer = TypeVar("Answer")
+Asked = Session | sa.Connection
+"""What a question can be put to."""
 
 _BUSY_TIMEOUT_MS = 30_000
 _OUTGROWN = """
@@ -38,7 +42,7 @@ class Store:
         self._vault = vault
         self.engine = _engine(url)
         self._readers = self.engine.execution_options(reads_only=True)
-        self._askers = self._readers.execution_options(isolation_level="AUTOCOMMIT", bytes_as_they_are=True)
+        self._askers = _asking_engine(url)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -59,11 +63,27 @@ class Store:
             yield db
             assert not audit.is_queued(db), "what must be audited needs a transaction"
 
-    @contextmanager
-    def asking(self) -> Iterator[Session]:
-        """A session for single questions: each sees what is committed when it is asked, and costs one message."""
-        with self._session(self._askers) as db:
-            yield db
+    def ask(self, question: Callable[[sa.Connection], Answer]) -> Answer:
+        """The answer to a question that changes nothing; each statement sees what is committed when it is sent.
+
+        The shortest way to the database: no transaction, and no message before the first statement. A connection that
+        broke meanwhile is found out by the question, which is then put once more.
+
+        Raises: Unavailable.
+        """
+        try:
+            return self._put(question)
+        except (OperationalError, InterfaceError) as error:
+            if not error.connection_invalidated:
+                raise Unavailable("the database does not answer") from error
+        try:
+            return self._put(question)
+        except (OperationalError, InterfaceError) as error:
+            raise Unavailable("the database does not answer") from error
+
+    def _put(self, question: Callable[[sa.Connection], Answer]) -> Answer:
+        with self._askers.connect() as connection:
+            return question(connection)
 
     @contextmanager
     def _session(self, bind: sa.Engine) -> Iterator[Session]:
@@ -99,6 +119,7 @@ class Store:
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
+        self._askers.dispose()
 
 
 def vault_of(db: Session) -> Vault:
@@ -118,47 +139,48 @@ def add_if_absent(db: Session, model: type[DeclarativeBase], **values: object) -
 
 
 def _engine(url: str) -> sa.Engine:
+    engine = _bare_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: sa.Connection) -> None:
+            reads_only = connection.get_execution_options().get("reads_only", False)
+            connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _asking_engine(url: str) -> sa.Engine:
+    """Connections that send what is asked and nothing else."""
+    engine = _bare_engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, pool_use_lifo=True)
+    if engine.dialect.name == "postgresql":
+
+        @event.listens_for(engine, "before_cursor_execute")
+        def _as_they_are(_c: Any, cursor: Any, *_more: Any) -> None:
+            cursor.format = _BINARY  # As text, each byte comes as two digits.
+
+    return engine
+
+
+def _bare_engine(url: str, **more: Any) -> sa.Engine:
     parsed = sa.make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed)
     if parsed.get_driver_name() == "psycopg2":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return _postgresql(parsed)
-
-
-def _postgresql(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=60, hide_parameters=True)
-
-    @event.listens_for(engine, "before_cursor_execute")
-    def _as_they_are(_c: Any, cursor: Any, _s: Any, _p: Any, context: sa.ExecutionContext, _m: bool) -> None:
-        if context.execution_options.get("bytes_as_they_are"):  # As text, each byte comes as two digits.
-            cursor.format = _BINARY
-
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if sqlite and parsed.database:
+        Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, pool_size=10, max_overflow=60, pool_timeout=30, hide_parameters=True, **more)
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
 
-def _sqlite(url: sa.URL) -> sa.Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = sa.create_engine(url, pool_size=10, max_overflow=60, pool_timeout=30, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        # The driver's own BEGIN is deferred and fails under four writers; ours is sent below.
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        options = connection.get_execution_options()
-        if options.get("isolation_level") == "AUTOCOMMIT":
-            return
-        reads_only = options.get("reads_only", False)
-        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
-
-    return engine
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own BEGIN is deferred and fails under four writers; ours is sent when a transaction begins.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
 
 
 def _alembic(history: str) -> Config:

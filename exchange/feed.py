@@ -16,7 +16,7 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from exchange import lanes
-from exchange.db import add_if_absent
+from exchange.db import Asked, add_if_absent
 from exchange.errors import Conflict, NotFound
 from exchange.models import Collection, Entry, FeedAccount, FeedKey, Grant, ObjectVersion, SealedPage
 from exchange.sharing import TLP, FeedRights, FeedViewer
@@ -408,7 +408,7 @@ _OF_KEY = _OF_ACCOUNT.join(FeedKey, FeedKey.account_id == FeedAccount.id).where(
 _OF_ANYBODY = select(*_SHELF).where(Collection.alias == "public", Collection.owner_id.is_(None))
 
 
-def caller_of_key(db: Session, key_hash: str, *, username: str | None, now: datetime) -> Caller | None:
+def caller_of_key(db: Asked, key_hash: str, *, username: str | None, now: datetime) -> Caller | None:
     """Who polls with this key, and what it may do at this moment; with Basic the name must be the key's own."""
     rows = db.execute(_OF_KEY, {"key_hash": key_hash, "now": now}).all()
     if not rows or (username is not None and username != rows[0].username):
@@ -431,7 +431,7 @@ def _caller(rows: Sequence[Any], now: datetime) -> Caller:
     return Caller(viewer, [row for row in rows if row.can_read or row.can_write])
 
 
-def anybody(db: Session) -> Caller:
+def anybody(db: Asked) -> Caller:
     """Who shows no credentials: the public collection, and nothing else."""
     rows = db.execute(_OF_ANYBODY).all()
     return Caller(FeedViewer(None, "", TLP.CLEAR.rank, frozenset(row.id for row in rows)), rows)

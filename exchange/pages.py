@@ -34,9 +34,10 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from exchange import lanes
+from exchange.db import Asked
 from exchange.models import Entry, ObjectVersion, SealedPage
 from exchange.sharing import FeedViewer, receivable_lanes
 from exchange.times import from_micros, rfc3339
@@ -97,7 +98,7 @@ EMPTY = Page()
 
 
 def read(
-    db: Session,
+    db: Asked,
     collection: Row[Any],
     *,
     viewer: FeedViewer,
@@ -124,7 +125,7 @@ def read(
     return _from_seals(db, collection.id, viewer, wanted.after, limit, face, packed)
 
 
-def has_object(db: Session, collection: Row[Any], stix_id: str, *, viewer: FeedViewer) -> bool:
+def has_object(db: Asked, collection: Row[Any], stix_id: str, *, viewer: FeedViewer) -> bool:
     """Whether `viewer` may know that this object is in the collection."""
     this = (Entry.collection_id == collection.id, Entry.stix_id == stix_id, receivable(viewer, collection.id))
     return stix_id.isprintable() and db.execute(select(Entry.date_added).where(*this).limit(1)).first() is not None
@@ -141,7 +142,7 @@ def newest() -> ColumnElement[bool]:
     return Entry.lane.in_([number for number in lanes.ALL if lanes.ends_of(number) & lanes.LAST])
 
 
-def count(db: Session, collection_id: UUID, *, viewer: FeedViewer) -> int:
+def count(db: Asked, collection_id: UUID, *, viewer: FeedViewer) -> int:
     """How many objects a walk through the collection would give."""
     own = (Entry.collection_id == collection_id, receivable(viewer, collection_id), newest())
     return db.scalar(select(func.count()).select_from(Entry).where(*own)) or 0
@@ -157,7 +158,7 @@ def _in_lane(number: int, viewer: FeedViewer) -> ColumnElement[bool]:
 
 
 def _from_entries(
-    db: Session, collection_id: UUID, viewer: FeedViewer, wanted: Wanted, limit: int, face: str, upto: int | None = None
+    db: Asked, collection_id: UUID, viewer: FeedViewer, wanted: Wanted, limit: int, face: str, upto: int | None = None
 ) -> Page:
     rows = entries(db, collection_id, viewer=viewer, wanted=wanted, limit=limit + 1, upto=upto)
     return page_of(rows[:limit], face, more=len(rows) > limit)
@@ -192,7 +193,7 @@ _FACES: Mapping[str, Callable[[Sequence[Row[Any]]], list[bytes]]] = {
 
 
 def entries(
-    db: Session, collection_id: UUID, *, viewer: FeedViewer, wanted: Wanted, limit: int, upto: int | None = None
+    db: Asked, collection_id: UUID, *, viewer: FeedViewer, wanted: Wanted, limit: int, upto: int | None = None
 ) -> Sequence[Row[Any]]:
     """Rows of (date_added, lane, stix_id, version, body) that `viewer` may receive, in order of date_added.
 
@@ -307,7 +308,7 @@ def _picked(
     return select(*columns).join(ObjectVersion, ObjectVersion.id == first.c.object_version_id)
 
 
-def _own_in_quarantine(db: Session, collection: Row[Any], viewer: FeedViewer) -> bool:
+def _own_in_quarantine(db: Asked, collection: Row[Any], viewer: FeedViewer) -> bool:
     """What only its contributor sees is in no sealed page."""
     if collection.id not in viewer.writes or collection.owner_id is not None:
         return False
@@ -323,7 +324,7 @@ def _own_in_quarantine(db: Session, collection: Row[Any], viewer: FeedViewer) ->
 
 
 def _from_seals(
-    db: Session, collection_id: UUID, viewer: FeedViewer, after: int, limit: int, face: str, packed: bool
+    db: Asked, collection_id: UUID, viewer: FeedViewer, after: int, limit: int, face: str, packed: bool
 ) -> Page:
     """Sealed pages, and what lies between and behind them from the entries, until there are `limit` objects."""
     pieces: list[Page] = []
@@ -352,7 +353,7 @@ def _joined(pieces: Sequence[Page], *, more: bool) -> Page:
     return Page(count, full[0].first, full[-1].last, body, more, full[0].packed)
 
 
-def _anything(db: Session, collection_id: UUID, viewer: FeedViewer, after: int) -> bool:
+def _anything(db: Asked, collection_id: UUID, viewer: FeedViewer, after: int) -> bool:
     return bool(entries(db, collection_id, viewer=viewer, wanted=Wanted(after), limit=1))
 
 
@@ -374,13 +375,13 @@ def _covering(packed: bool) -> Any:
 
 
 def _sealed_at(
-    db: Session, collection_id: UUID, viewer: FeedViewer, after: int, face: str, *, packed: bool
+    db: Asked, collection_id: UUID, viewer: FeedViewer, after: int, face: str, *, packed: bool
 ) -> Row[Any] | None:
     asked = {"collection": collection_id, "after": after, "rank": viewer.tlp, "face": face}
     return db.execute(_covering(packed), asked).first()
 
 
-def _cut(db: Session, sealed: Row[Any], after: int, limit: int, *, whole: bool) -> Page:
+def _cut(db: Asked, sealed: Row[Any], after: int, limit: int, *, whole: bool) -> Page:
     """The objects of a sealed page after `after`, at most `limit`; `more` if that page has more.
 
     Args:
@@ -419,7 +420,7 @@ def _plain(kept: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompress(kept)
 
 
-def unpacked(db: Session, sealed_id: int) -> bytes:
+def unpacked(db: Asked, sealed_id: int) -> bytes:
     """The plain bytes of a sealed page."""
     return _plain(db.execute(select(SealedPage.zstd).where(SealedPage.id == sealed_id)).scalar_one())
 

@@ -11,7 +11,7 @@ from config import Settings
 from exchange.db import Store
 from exchange.vault import secret_file
 from taxii_server import auth as _auth  # noqa: F401  Puts our door where medallion's views look for theirs.
-from taxii_server import entering, errors, health, objects, transport, writing
+from taxii_server import entering, errors, health, objects, selftest, transport, writing
 from taxii_server.backend import ExchangeBackend
 from taxii_server.notes import Notebook
 from taxii_server.ready import Rendered
@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> Flask:
     app.medallion_backend = ExchangeBackend(store)  # type: ignore[attr-defined]
     app.taxii_config = {"max_page_size": settings.max_page_size}  # type: ignore[attr-defined]
     entering.install(app)
-    for blueprint in (_medallion_discovery(), _medallion_collections(), objects.bp, writing.bp):
+    for blueprint in (_medallion_discovery(), _medallion_collections(), objects.bp, writing.bp, selftest.bp):
         app.register_blueprint(blueprint)
     health.install(app, store)
     transport.install(app)

@@ -29,8 +29,7 @@ medallion.auth = _Door()
 def sign_in() -> Caller | None:
     """Who this request is from; None if it shows credentials that open nothing."""
     if "Authorization" not in request.headers:
-        with store().asking() as db:
-            return feed.anybody(db)
+        return store().ask(feed.anybody)
     shown = request.authorization
     if shown is None:
         return None
@@ -38,8 +37,7 @@ def sign_in() -> Caller | None:
     key = {"basic": shown.password, "bearer": shown.token}.get(shown.type)
     if not key:
         return None
-    with store().asking() as db:
-        return feed.caller_of_key(db, hash_of(key), username=name, now=utcnow())
+    return store().ask(lambda db: feed.caller_of_key(db, hash_of(key), username=name, now=utcnow()))
 
 
 def caller() -> Caller:

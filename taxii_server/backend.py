@@ -52,9 +52,8 @@ class ExchangeBackend(Backend):  # type: ignore[misc]
             wanted = UUID(status_id)
         except ValueError:
             raise NotFound(status_id) from None
-        with self._store.asking() as db:
-            viewer = auth.caller().viewer
-            return Rendered(contributions.status(db, wanted, viewer=viewer, sandbox=ROOTS[api_root]))
+        viewer, sandbox = auth.caller().viewer, ROOTS[api_root]
+        return Rendered(self._store.ask(lambda db: contributions.status(db, wanted, viewer=viewer, sandbox=sandbox)))
 
 
 def _shown(row: Row[Any]) -> dict[str, Any]:

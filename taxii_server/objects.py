@@ -14,6 +14,7 @@ import orjson
 from flask import Blueprint, Response, current_app, g, request
 
 from exchange import pages
+from exchange.db import Asked
 from exchange.errors import NotFound
 from exchange.pages import Page, Wanted
 from exchange.polls import Note
@@ -64,14 +65,18 @@ def _page(face: str, name: str, filters: tuple[str, ...], object_id: str | None 
 
 
 def _found(face: str, wanted: Wanted, limit: int, object_id: str | None) -> Page:
-    viewer, own = auth.caller().viewer, collection()
-    with auth.store().asking() as db:
-        if object_id is not None:
-            if not pages.has_object(db, own, object_id, viewer=viewer):
-                raise NotFound(object_id)
-            wanted = replace(wanted, ids=frozenset({object_id}))
-        gzip = ready.wanted_coding() == "gzip"
+    viewer, own, gzip = auth.caller().viewer, collection(), ready.wanted_coding() == "gzip"
+
+    def question(db: Asked) -> Page:
         return pages.read(db, own, viewer=viewer, wanted=wanted, limit=limit, face=face, packed=gzip)
+
+    if object_id is None:
+        return auth.store().ask(question)
+    wanted = replace(wanted, ids=frozenset({object_id}))
+    page = auth.store().ask(question)
+    if not page.objects and not auth.store().ask(lambda db: pages.has_object(db, own, object_id, viewer=viewer)):
+        raise NotFound(object_id)
+    return page
 
 
 def _question(face: str, object_id: str | None) -> str:

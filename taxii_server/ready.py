@@ -47,7 +47,7 @@ def listing(page: Page, name: str, token: str | None) -> Response:
 
 
 def envelope(page: Page, name: str, token: str | None) -> bytes:
-    """A page as an envelope, a manifest or a list of versions; packed with gzip if the page is. `{}` without objects."""
+    """A page as an envelope, a manifest or a list of versions, in gzip if the page is packed; `{}` without objects."""
     head = orjson.dumps({"more": True, "next": token})[:-1] + b"," if token else b"{"
     head, tail = head + b'"%s":[' % name.encode(), b"]}"
     if page.packed:

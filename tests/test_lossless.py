@@ -65,7 +65,7 @@ def follow(
     after = 0
     while True:
         last_round = done.is_set()
-        with stores.released.asking() as db:
+        with stores.released.reading() as db:
             wanted, collection = Wanted(after, versions=versions), collection_of(db, "council")
             records = pages.read(db, collection, viewer=who, wanted=wanted, limit=limit, face="manifest")
         for one in objects_of(records):

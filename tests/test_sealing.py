@@ -43,7 +43,7 @@ def walk(
 ) -> list[str]:
     """All that the reader gets, page after page, and that every page but the last is full."""
     seen: list[str] = []
-    with stores.released.asking() as db:
+    with stores.released.reading() as db:
         collection = collection_of(db, alias)
         while True:
             page = pages.read(db, collection, viewer=who, wanted=Wanted(after), limit=limit, face=face)
@@ -57,7 +57,7 @@ def walk(
 
 def told_by_the_entries(stores: Stores, alias: str, who: FeedViewer) -> list[str]:
     """The same, read from the entries alone."""
-    with stores.released.asking() as db:
+    with stores.released.reading() as db:
         rows = pages.entries(db, collection_of(db, alias).id, viewer=who, wanted=Wanted(), limit=10_000)
     return [f"{row.stix_id[-4:]} {row.version}" for row in rows]
 
@@ -103,7 +103,7 @@ def test_sealed_or_not_every_reader_gets_the_same(
         wanted = told_by_the_entries(stores, alias, who)
         assert walk(stores, alias, who, limit=limit) == wanted
         assert walk(stores, alias, who, limit=limit, face="manifest") == wanted
-    with stores.released.asking() as db:
+    with stores.released.reading() as db:
         dates = db.scalars(select(Entry.date_added).where(Entry.collection_id == collection_of(db, alias).id)).all()
     if dates:
         who, after = reader(stores, alias, TLP.RED), sorted(dates)[min(skip, len(dates) - 1)]
@@ -114,7 +114,7 @@ def test_sealed_or_not_every_reader_gets_the_same(
 
 
 def _later(stores: Stores, alias: str, after: int) -> int:
-    with stores.released.asking() as db:
+    with stores.released.reading() as db:
         who = reader(stores, alias, TLP.RED)
         return len(pages.entries(db, collection_of(db, alias).id, viewer=who, wanted=Wanted(after), limit=10_000))
 
@@ -139,7 +139,7 @@ def test_who_sees_the_same_shares_a_sealed_page(stores: Stores, monkeypatch: pyt
     put(stores, *[thing(2000 + n) for n in range(5)], aliases=(alias,), tlp=TLP.AMBER)
     put(stores, *[thing(3000 + n) for n in range(10)], aliases=(alias,))
     sealing.seal(stores.released)
-    with stores.released.asking() as db:
+    with stores.released.reading() as db:
         own = SealedPage.collection_id == collection_of(db, alias).id
         kept = db.execute(
             select(SealedPage.rank, SealedPage.upto).where(own, SealedPage.face == "objects").order_by(SealedPage.id)
@@ -151,7 +151,7 @@ def test_the_packed_page_is_one_gzip_member_of_the_same_bytes(stores: Stores) ->
     alias = new_collection(stores)
     put(stores, *[thing(1000 + n) for n in range(sealing.PAGE + 1)], aliases=(alias,))
     sealing.seal(stores.released)
-    with stores.released.asking() as db:
+    with stores.released.reading() as db:
         who, collection = reader(stores, alias, TLP.GREEN), collection_of(db, alias)
         plain, packed = (
             pages.read(db, collection, viewer=who, wanted=Wanted(), limit=sealing.PAGE, packed=packed)
@@ -174,5 +174,5 @@ def test_sealing_holds_nobody_up_for_what_is_not_full(stores: Stores) -> None:
     alias = new_collection(stores)
     put(stores, thing(1), aliases=(alias,))
     assert sealing.seal(stores.released) == 0
-    with stores.released.asking() as db:
+    with stores.released.reading() as db:
         assert db.scalar(select(func.count()).select_from(Collection).where(Collection.unsealed)) == 0

@@ -65,6 +65,7 @@ class Entry(ReleasedBase):
         Index("ix_entry_object", "collection_id", "stix_id", "date_added"),
         Index("ix_entry_lane", "collection_id", "lane", "date_added"),
         Index("ix_entry_type_lane", "collection_id", "type", "lane", "date_added"),
+        Index("ix_entry_contributor", "contributor_id", "collection_id", "lane"),
     )
 
     collection_id: Mapped[UUID] = mapped_column(ForeignKey("collection.id"), primary_key=True)

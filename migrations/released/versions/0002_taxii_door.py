@@ -41,6 +41,7 @@ def _entries_into_lanes() -> None:
         table.drop_column("last")
         table.create_index("ix_entry_lane", ["collection_id", "lane", "date_added"])
         table.create_index("ix_entry_type_lane", ["collection_id", "type", "lane", "date_added"])
+        table.create_index("ix_entry_contributor", ["contributor_id", "collection_id", "lane"])
         table.create_index(op.f("ix_entry_submission_id"), ["submission_id"])
 
 
@@ -135,6 +136,7 @@ def downgrade() -> None:
         table.add_column(sa.Column("first", sa.Boolean(), nullable=False, server_default=sa.false()))
         table.add_column(sa.Column("last", sa.Boolean(), nullable=False, server_default=sa.false()))
         table.drop_index(op.f("ix_entry_submission_id"))
+        table.drop_index("ix_entry_contributor")
         table.drop_index("ix_entry_type_lane")
         table.drop_index("ix_entry_lane")
     op.execute("UPDATE entry SET first = (lane % 2 = 1), last = (lane % 4 >= 2)")
