@@ -71,19 +71,33 @@ class Store:
 
         Raises: Unavailable.
         """
-        try:
-            return self._put(question)
-        except (OperationalError, InterfaceError) as error:
-            if not error.connection_invalidated:
-                raise Unavailable("the database does not answer") from error
-        try:
-            return self._put(question)
-        except (OperationalError, InterfaceError) as error:
-            raise Unavailable("the database does not answer") from error
+        for last in (False, True):
+            try:
+                return self._put(question)
+            except self._unanswered as error:
+                if last or not self._broken(error):
+                    raise Unavailable("the database does not answer") from error
+        raise AssertionError("unreachable")
 
     def _put(self, question: Callable[[sa.Connection], Answer]) -> Answer:
         with self._askers.connect() as connection:
-            return question(connection)
+            try:
+                return question(connection)
+            except self._unanswered as error:
+                if self._broken(error):
+                    connection.invalidate()
+                raise
+
+    @property
+    def _unanswered(self) -> tuple[type[Exception], ...]:
+        driver = self._askers.dialect.loaded_dbapi
+        return OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError
+
+    def _broken(self, error: Exception) -> bool:
+        """Whether the connection is gone, and another may do."""
+        if isinstance(error, DBAPIError):
+            return error.connection_invalidated
+        return self._askers.dialect.is_disconnect(error, None, None)  # type: ignore[arg-type]
 
     @contextmanager
     def _session(self, bind: sa.Engine) -> Iterator[Session]:

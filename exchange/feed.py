@@ -19,6 +19,8 @@ from exchange import lanes
 from exchange.db import Asked, add_if_absent
 from exchange.errors import Conflict, NotFound
 from exchange.models import Collection, Entry, FeedAccount, FeedKey, Grant, ObjectVersion, SealedPage
+from exchange.models.base import UtcTime
+from exchange.questions import Question
 from exchange.sharing import TLP, FeedRights, FeedViewer
 from exchange.times import micros
 
@@ -393,7 +395,7 @@ _OF_ACCOUNT = (
         FeedAccount.username,
         FeedAccount.tlp,
         FeedAccount.cleared_tlp,
-        FeedAccount.cleared_until,
+        (FeedAccount.cleared_until > bindparam("now", type_=UtcTime())).label("cleared"),
         Grant.can_read,
         Grant.can_write,
         *_SHELF,
@@ -402,36 +404,40 @@ _OF_ACCOUNT = (
     .outerjoin(Collection, Collection.id == Grant.collection_id)
     .order_by(Collection.position)
 )
-_OF_KEY = _OF_ACCOUNT.join(FeedKey, FeedKey.account_id == FeedAccount.id).where(
-    FeedKey.key_hash == bindparam("key_hash"), FeedKey.revoked_at.is_(None), FeedKey.expires_at > bindparam("now")
+_OF_KEY = Question(
+    _OF_ACCOUNT.join(FeedKey, FeedKey.account_id == FeedAccount.id).where(
+        FeedKey.key_hash == bindparam("key_hash"),
+        FeedKey.revoked_at.is_(None),
+        FeedKey.expires_at > bindparam("now", type_=UtcTime()),
+    )
 )
-_OF_ANYBODY = select(*_SHELF).where(Collection.alias == "public", Collection.owner_id.is_(None))
+_OF_ID = Question(_OF_ACCOUNT.where(FeedAccount.id == bindparam("account")))
+_OF_ANYBODY = Question(select(*_SHELF).where(Collection.alias == "public", Collection.owner_id.is_(None)))
 
 
 def caller_of_key(db: Asked, key_hash: str, *, username: str | None, now: datetime) -> Caller | None:
     """Who polls with this key, and what it may do at this moment; with Basic the name must be the key's own."""
-    rows = db.execute(_OF_KEY, {"key_hash": key_hash, "now": now}).all()
+    rows = _OF_KEY.put(db, {"key_hash": key_hash, "now": now})
     if not rows or (username is not None and username != rows[0].username):
         return None
-    return _caller(rows, now)
+    return _caller(rows)
 
 
 def caller_of_account(db: Session, account_id: UUID, *, now: datetime) -> Caller | None:
     """What an account may do at this moment, for a worker that acts as it; None if there is no such account."""
-    rows = db.execute(_OF_ACCOUNT.where(FeedAccount.id == account_id)).all()
-    return _caller(rows, now) if rows else None
+    rows = _OF_ID.put(db, {"account": account_id, "now": now})
+    return _caller(rows) if rows else None
 
 
-def _caller(rows: Sequence[Any], now: datetime) -> Caller:
+def _caller(rows: Sequence[Any]) -> Caller:
     own = rows[0]
-    cleared = own.cleared_until is not None and own.cleared_until > now
     reads, writes = ([row.id for row in rows if row.id and getattr(row, may)] for may in ("can_read", "can_write"))
-    tlp = max(own.tlp, own.cleared_tlp) if cleared else own.tlp
+    tlp = max(own.tlp, own.cleared_tlp) if own.cleared else own.tlp
     viewer = FeedViewer(own.account_id, own.username, tlp, frozenset(reads), frozenset(writes))
     return Caller(viewer, [row for row in rows if row.can_read or row.can_write])
 
 
 def anybody(db: Asked) -> Caller:
     """Who shows no credentials: the public collection, and nothing else."""
-    rows = db.execute(_OF_ANYBODY).all()
+    rows = _OF_ANYBODY.put(db, {})
     return Caller(FeedViewer(None, "", TLP.CLEAR.rank, frozenset(row.id for row in rows)), rows)

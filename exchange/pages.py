@@ -39,6 +39,7 @@ from sqlalchemy.orm import aliased
 from exchange import lanes
 from exchange.db import Asked
 from exchange.models import Entry, ObjectVersion, SealedPage
+from exchange.questions import Question
 from exchange.sharing import FeedViewer, receivable_lanes
 from exchange.times import from_micros, rfc3339
 
@@ -128,7 +129,7 @@ def read(
 def has_object(db: Asked, collection: Row[Any], stix_id: str, *, viewer: FeedViewer) -> bool:
     """Whether `viewer` may know that this object is in the collection."""
     this = (Entry.collection_id == collection.id, Entry.stix_id == stix_id, receivable(viewer, collection.id))
-    return stix_id.isprintable() and db.execute(select(Entry.date_added).where(*this).limit(1)).first() is not None
+    return db.execute(select(Entry.date_added).where(*this).limit(1)).first() is not None
 
 
 def receivable(viewer: FeedViewer, collection_id: UUID) -> ColumnElement[bool]:
@@ -217,7 +218,9 @@ def entries(
         return []
     spread = len(chosen) * max(1, len(types)) <= _MOST_BRANCHES
     values |= {f"type{n}": name for n, name in enumerate(types)} if spread else {"types": types}
-    return _in_order(db.execute(_merged(chosen, len(types), spread, upto is not None), values).all())
+    if not spread:
+        return _in_order(db.execute(_filtered(chosen, upto is not None), values).all())
+    return _in_order(_merged(chosen, len(types), upto is not None).put(db, values))
 
 
 def _in_order(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
@@ -225,7 +228,6 @@ def _in_order(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
     return sorted(rows, key=attrgetter("date_added"))
 
 
-_COLUMNS = (Entry.date_added, Entry.lane, Entry.stix_id, ObjectVersion.version, ObjectVersion.body)
 _COLLECTION = bindparam("collection", type_=Uuid())
 _AFTER = bindparam("after", type_=BigInteger())
 _UPTO = bindparam("upto", type_=BigInteger())
@@ -235,10 +237,8 @@ _ME = bindparam("me", type_=Uuid())
 
 
 @lru_cache(maxsize=1024)
-def _merged(numbers: tuple[int, ...], types: int, spread: bool, bounded: bool) -> Any:
+def _merged(numbers: tuple[int, ...], types: int, bounded: bool) -> Question:
     """Each lane, of each type, is a range of an index; the first few of each are merged."""
-    if not spread:
-        return _whole(_bounds(Entry, bounded), _lane_clause(Entry, numbers), Entry.type.in_(_several("types")))
     entry = aliased(Entry)
     branches = [
         select(entry.date_added, entry.lane, entry.stix_id, entry.object_version_id)
@@ -252,7 +252,7 @@ def _merged(numbers: tuple[int, ...], types: int, spread: bool, bounded: bool) -
     merged = union_all(*(select(one) for one in branches)).subquery()
     chosen = select(merged).order_by(merged.c.date_added).limit(_LIMIT).subquery()
     columns = (chosen.c.date_added, chosen.c.lane, chosen.c.stix_id, ObjectVersion.version, ObjectVersion.body)
-    return select(*columns).join(ObjectVersion, ObjectVersion.id == chosen.c.object_version_id)
+    return Question(select(*columns).join(ObjectVersion, ObjectVersion.id == chosen.c.object_version_id))
 
 
 def _several(name: str) -> Any:
@@ -279,9 +279,13 @@ def _lane_clause(entry: Any, numbers: Sequence[int], lane: Any = None) -> Column
     return and_(clause, or_(entry.lane < literal_column(str(lanes.QUARANTINED)), entry.contributor_id == _ME))
 
 
-def _whole(bounds: Sequence[Any], *clauses: Any) -> Any:
-    joined = select(*_COLUMNS).join(ObjectVersion, ObjectVersion.id == Entry.object_version_id)
-    return joined.where(*bounds, *clauses).order_by(Entry.date_added).limit(_LIMIT)
+@lru_cache(maxsize=64)
+def _filtered(numbers: tuple[int, ...], bounded: bool) -> Any:
+    """Of very many types: everything in order, and what is not asked for left out."""
+    columns = (Entry.date_added, Entry.lane, Entry.stix_id, ObjectVersion.version, ObjectVersion.body)
+    joined = select(*columns).join(ObjectVersion, ObjectVersion.id == Entry.object_version_id)
+    clauses = (*_bounds(Entry, bounded), _lane_clause(Entry, numbers), Entry.type.in_(_several("types")))
+    return joined.where(*clauses).order_by(Entry.date_added).limit(_LIMIT)
 
 
 @lru_cache(maxsize=256)
@@ -361,7 +365,7 @@ _RANK, _FACE = bindparam("rank", type_=BigInteger()), bindparam("face", type_=St
 
 
 @lru_cache(maxsize=2)
-def _covering(packed: bool) -> Any:
+def _covering(packed: bool) -> Question:
     """The sealed page of a reader that covers the next entry, or else the next there is; and whether others follow."""
     s, n = SealedPage, aliased(SealedPage)
 
@@ -371,14 +375,15 @@ def _covering(packed: bool) -> Any:
     followed = exists().where(*mine(n), n.last > s.last, n.objects > 0)
     bytes_kept = s.deflate if packed else s.zstd
     columns = (s.id, s.after, s.last, s.objects, s.size_bytes, s.crc32, s.dates, s.ends, bytes_kept.label("kept"))
-    return select(*columns, followed.label("followed")).where(*mine(s), s.last > _AFTER).order_by(s.last).limit(1)
+    asked = select(*columns, followed.label("followed")).where(*mine(s), s.last > _AFTER)
+    return Question(asked.order_by(s.last).limit(1))
 
 
 def _sealed_at(
     db: Asked, collection_id: UUID, viewer: FeedViewer, after: int, face: str, *, packed: bool
 ) -> Row[Any] | None:
     asked = {"collection": collection_id, "after": after, "rank": viewer.tlp, "face": face}
-    return db.execute(_covering(packed), asked).first()
+    return next(iter(_covering(packed).put(db, asked)), None)
 
 
 def _cut(db: Asked, sealed: Row[Any], after: int, limit: int, *, whole: bool) -> Page:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from exchange import pages
@@ -157,6 +157,9 @@ def habits(db: Session, viewer: FeedViewer, collections: Iterable[Collection]) -
 
 def forget_habits(db: Session, account_id: UUID, *, now: datetime) -> None:
     """Count an account's client anew. How far it has come and when it last polled are no counts, and stay."""
-    zeros = {name: 0 for name in _COUNTERS if name != "position"}
-    mine = update(ClientHabit).where(ClientHabit.account_id == account_id)
-    db.execute(mine.values(**zeros, since=now))
+    own = select(ClientHabit).where(ClientHabit.account_id == account_id)
+    for habit in db.scalars(own.order_by(ClientHabit.collection_id).with_for_update()):  # Locked in the same order.
+        habit.since = now
+        for name in _COUNTERS:
+            if name != "position":
+                setattr(habit, name, 0)

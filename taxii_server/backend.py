@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from medallion.backends.base import Backend
-from sqlalchemy import Row
 
 from exchange import contributions
 from exchange.db import Store
@@ -56,7 +55,7 @@ class ExchangeBackend(Backend):  # type: ignore[misc]
         return Rendered(self._store.ask(lambda db: contributions.status(db, wanted, viewer=viewer, sandbox=sandbox)))
 
 
-def _shown(row: Row[Any]) -> dict[str, Any]:
+def _shown(row: Any) -> dict[str, Any]:
     viewer = auth.caller().viewer
     return {
         "id": str(row.id),

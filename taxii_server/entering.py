@@ -10,7 +10,6 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from flask.globals import request_ctx
-from sqlalchemy import Row
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotAcceptable
 
 from exchange.errors import NotFound
@@ -40,11 +39,9 @@ def install(app: Flask) -> None:
     app.register_error_handler(Forbidden, lambda _: _forbidden())
 
 
-def collection() -> Row[Any]:
-    """The collection of this request, which the caller may see."""
-    found = g.collection
-    assert isinstance(found, Row)
-    return found
+def collection() -> Any:
+    """The collection of this request, which the caller may see, as `feed.Caller` has it."""
+    return g.collection
 
 
 def _enter() -> None:

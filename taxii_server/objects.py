@@ -72,6 +72,8 @@ def _found(face: str, wanted: Wanted, limit: int, object_id: str | None) -> Page
 
     if object_id is None:
         return auth.store().ask(question)
+    if not object_id.isprintable():  # PostgreSQL refuses to look for a text that it could not hold.
+        raise NotFound(object_id)
     wanted = replace(wanted, ids=frozenset({object_id}))
     page = auth.store().ask(question)
     if not page.objects and not auth.store().ask(lambda db: pages.has_object(db, own, object_id, viewer=viewer)):
