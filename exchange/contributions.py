@@ -6,6 +6,7 @@ out they lie in a space of their own, so that nobody can occupy an id, or learn 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,10 @@ AT_ONCE = 1000
 """So many objects are settled while their sender waits; more are left to a worker."""
 
 MOST = 10_000
+MOST_KEPT = 100_000
+"""So many entries an account may have in its sandbox, and in quarantine."""
+
+_STIX_ID = re.compile(r"[a-z0-9-]{1,250}--[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STATUS_KEPT = timedelta(hours=48)
 _EMPTIED_AT_HOUR_JST = 3
 
@@ -107,7 +112,7 @@ def _named(number: int, thing: object) -> tuple[str, str]:
     """Id and version for a status-details, also for what has neither (TAXII 2.1, section 4.3.1)."""
     known = thing if isinstance(thing, dict) else {}
     stix_id, version = known.get("id"), known.get("modified", known.get("created"))
-    if not (isinstance(stix_id, str) and stix_id.isprintable() and 0 < len(stix_id) <= 300):
+    if not (isinstance(stix_id, str) and _STIX_ID.fullmatch(stix_id)):
         stix_id = f"x-unidentified--{UUID(int=number + 1, version=4)}"
     if not (isinstance(version, str) and version.isprintable() and 0 < len(version) <= 40):
         version = UNVERSIONED
@@ -138,13 +143,18 @@ def _complete(made: Submission, outcomes: Sequence[_Outcome], now: datetime) -> 
 
 def _settle(db: Session, made: Submission, things: Sequence[Any], by: FeedViewer, now: datetime) -> None:
     # Two posts of one account wait for one another: they share a space.
-    db.scalars(select(FeedAccount.id).where(FeedAccount.id == made.account_id).with_for_update()).one()
+    own = select(FeedAccount.id).where(FeedAccount.id == made.account_id)
+    db.scalars(own.with_for_update(key_share=True)).one()
     collection = feed.lock(db, made.collection_id)
     sandbox = collection.owner_id is not None
     outcomes = [_Outcome(*_named(n, one)) for n, one in enumerate(things)]
     for outcome, thing in zip(outcomes, things, strict=True):
         outcome.message = _fault(thing)
     right = [(outcome, thing) for outcome, thing in zip(outcomes, things, strict=True) if outcome.message is None]
+    if _kept(db, made.account_id, sandbox) + len(right) > MOST_KEPT:
+        for outcome, _ in right:
+            outcome.message = "too much of yours is kept here already; delete some, or wait until it was decided upon"
+        right = []
     if not sandbox:
         _check_policy(db, collection, right, by)
         right = [pair for pair in right if pair[0].message is None]
@@ -170,15 +180,16 @@ def _keep(
     ids, space = [outcome.stix_id for outcome, _ in right], _space(collection, made.account_id)
     released = _seen_already(db, collection, ids, by)
     own = feed.stored_versions(db, ids, space=space)
-    content = {key: orjson.loads(row.body) for key, row in own.items()} | released
+    content = {key: _canonical(orjson.loads(row.body)) for key, row in own.items()}
+    content |= {key: _canonical(thing) for key, thing in released.items()}
     wanted: dict[tuple[str, str], Thing] = {}
     for outcome, thing in right:
-        key = (outcome.stix_id, outcome.version)
-        if content.setdefault(key, thing) != thing:
+        key = _publication(thing).key
+        if content.setdefault(key, _canonical(thing)) != _canonical(thing):
             outcome.message = "this version already exists with different content"
         elif key not in released:
             wanted[key] = thing
-    fresh = [_publication(key, thing) for key, thing in wanted.items() if key not in own]
+    fresh = [_publication(thing) for key, thing in wanted.items() if key not in own]
     again = [feed.Stored(own[key].id, key[0], thing["type"], key[1]) for key, thing in wanted.items() if key in own]
     place = Place(lanes.QUARANTINE, space, made.account_id, made.id)
     if collection.owner_id is not None:
@@ -186,8 +197,19 @@ def _keep(
     feed.enter(db, collection, [*again, *feed.store(db, fresh, space=space)], place, now=now)
 
 
-def _publication(key: tuple[str, str], thing: Thing) -> Publication:
-    return Publication(key[0], thing["type"], key[1], orjson.dumps(thing))
+def _publication(thing: Thing) -> Publication:
+    return Publication(thing["id"], thing["type"], valid.version_of(thing), orjson.dumps(thing))
+
+
+def _canonical(thing: Thing) -> bytes:
+    """What two spellings of one content have in common; `1` and `true` are not one."""
+    return orjson.dumps(thing, option=orjson.OPT_SORT_KEYS)
+
+
+def _kept(db: Session, account_id: UUID, sandbox: bool) -> int:
+    own = select(func.count()).select_from(Entry).where(Entry.contributor_id == account_id)
+    owned = Collection.owner_id.is_not(None) if sandbox else Entry.lane >= lanes.QUARANTINED
+    return db.scalar(own.join(Collection, Collection.id == Entry.collection_id).where(owned)) or 0
 
 
 def _space(collection: Collection, account_id: UUID) -> str:
@@ -221,7 +243,7 @@ def _check_policy(db: Session, collection: Collection, right: Sequence[tuple[_Ou
     seen = _seen_already(db, collection, [outcome.stix_id for outcome, _ in right], by)
     earlier = {stix_id: body.get("created_by_ref") for (stix_id, _), body in seen.items() if "created" in body}
     for outcome, thing in right:
-        if seen.get((outcome.stix_id, outcome.version)) == thing:
+        if seen.get(_publication(thing).key) == thing:
             continue
         creator, level = creators[outcome.stix_id], levels[outcome.stix_id]
         if level.rank > collection.ceiling:
@@ -383,7 +405,7 @@ def let_out(db: Session, submission_id: UUID, *, clock: feed.Clock) -> int:
     taken = feed.stored_versions(db, [thing["id"] for thing in things.values()], space="")
     for row in rows:
         thing = things[row.date_added]
-        published = _publication((thing["id"], valid.version_of(thing) or UNVERSIONED), thing)
+        published = _publication(thing)
         known = taken.get(published.key)
         if known is None or known.body == published.body:
             place = Place(levels[thing["id"]].rank, contributor_id=made.account_id)

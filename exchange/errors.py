@@ -52,6 +52,24 @@ class Unreadable(ExchangeError):
         self.at = at
 
 
+class TooLarge(ExchangeError):
+    """More than is taken."""
+
+    code = "too-large"
+
+
+class TooSlow(ExchangeError):
+    """It did not arrive in time."""
+
+    code = "too-slow"
+
+
+class CutShort(ExchangeError):
+    """Less than was announced."""
+
+    code = "cut-short"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One wrong answer: which field, what is wrong (a key of `data/problems.json`), and its numbers."""

@@ -22,7 +22,7 @@ from exchange.models import Collection, Entry, FeedAccount, FeedKey, Grant, Obje
 from exchange.models.base import UtcTime
 from exchange.questions import Question
 from exchange.sharing import TLP, FeedRights, FeedViewer
-from exchange.times import micros
+from exchange.times import micros, version_key
 
 Clock = Callable[[], datetime]
 
@@ -46,7 +46,7 @@ class Publication:
     @property
     def key(self) -> tuple[str, str]:
         """Id and version, which say everything about the content."""
-        return self.stix_id, self.version or UNVERSIONED
+        return self.stix_id, version_key(self.version) if self.version else UNVERSIONED
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ def publish(
 def lock_all(db: Session) -> Sequence[Collection]:
     """Every collection of the exchange, locked, in their order."""
     shared = select(Collection).where(Collection.owner_id.is_(None))
-    return db.scalars(shared.order_by(Collection.position).with_for_update()).all()
+    return db.scalars(shared.order_by(Collection.position).with_for_update(key_share=True)).all()
 
 
 def lock(db: Session, collection_id: UUID) -> Collection:
     """One collection, locked: for what concerns no other."""
-    return db.scalars(select(Collection).where(Collection.id == collection_id).with_for_update()).one()
+    return db.scalars(select(Collection).where(Collection.id == collection_id).with_for_update(key_share=True)).one()
 
 
 @dataclass(frozen=True)
@@ -195,10 +195,15 @@ def _laned(held: Sequence[_Held]) -> list[_Held]:
 
     Nobody who may not see the newest version sees an older one.
     """
-    oldest, newest = (choose(held, key=lambda one: one.version) for choose in (min, max))
+    oldest, newest = (choose(held, key=_moment_of) for choose in (min, max))
     return [
         replace(one, lane=lanes.lane(max(one.tlp, newest.tlp), first=one is oldest, last=one is newest)) for one in held
     ]
+
+
+def _moment_of(held: _Held) -> str:
+    """What versions are compared by; without the Z, a finer fraction comes after a coarser one."""
+    return held.version.removesuffix("Z")
 
 
 def _next_moment(collection: Collection, now: datetime) -> int:
@@ -317,7 +322,7 @@ def put_account(db: Session, account_id: UUID, *, username: str, rights: FeedRig
     add_if_absent(
         db, FeedAccount, id=account_id, username=username, tlp=rights.tlp.rank, cleared_tlp=rights.cleared_tlp.rank
     )
-    account = db.scalars(select(FeedAccount).where(FeedAccount.id == account_id).with_for_update()).one()
+    account = db.scalars(select(FeedAccount).where(FeedAccount.id == account_id).with_for_update(key_share=True)).one()
     account.username, account.tlp = username, rights.tlp.rank
     account.cleared_tlp, account.cleared_until = rights.cleared_tlp.rank, rights.cleared_until
     _put_grants(db, account_id, rights)

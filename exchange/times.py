@@ -31,6 +31,15 @@ def rfc3339(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def version_key(text: str) -> str:
+    """A STIX timestamp in the one spelling that versions are kept in: three decimals, more only where they say more.
+
+    `…00Z`, `…00.000Z` and `…00.000000Z` are one moment (TAXII 2.1, section 3.4.1: versions are compared exactly).
+    """
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(3, '0')}Z"
+
+
 def stix_time(when: datetime) -> str:
     """`2026-01-15T03:00:00.000Z`: UTC, three digits (STIX 2.1, section 3.2)."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotAcceptable
+from werkzeug.routing import RequestRedirect
 
 from exchange.errors import NotFound
 from taxii_server import auth, negotiation, refusals
@@ -66,7 +67,10 @@ def _resource() -> tuple[str | None, dict[str, Any]]:
     if not isinstance(request.routing_exception, MethodNotAllowed):
         return request.endpoint, request.view_args or {}
     assert request_ctx.url_adapter is not None
-    endpoint, arguments = request_ctx.url_adapter.match(method="GET")
+    try:
+        endpoint, arguments = request_ctx.url_adapter.match(method="GET")
+    except RequestRedirect:
+        return None, {}
     return str(endpoint), dict(arguments)
 
 

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
 from exchange.pages import Wanted
-from exchange.times import micros, rfc3339, stix_time
+from exchange.times import micros, version_key
 
 _MOST_VALUES = 100
 _LIMIT = re.compile(r"0*[1-9][0-9]{0,17}", re.ASCII)
@@ -80,9 +80,9 @@ def versions(text: str) -> frozenset[str]:
 
 
 def _version(text: str) -> str:
-    """A moment as versions are stored; one between two milliseconds is no version's, and names none."""
-    moment = _instant(text)
-    return rfc3339(moment) if moment.microsecond % 1000 else stix_time(moment)
+    """A moment as versions are stored."""
+    _instant(text)
+    return version_key(text)
 
 
 def _instant(text: str) -> datetime:

@@ -11,10 +11,16 @@ import threading
 from typing import Any
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnprocessableEntity, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    UnprocessableEntity,
+    UnsupportedMediaType,
+)
 
-from exchange import contributions, json_text
-from exchange.errors import Unreadable
+from exchange import contributions, json_text, pages, streams
+from exchange.errors import CutShort, NotFound, TooLarge, TooSlow, Unreadable
 from exchange.polls import Note
 from exchange.times import utcnow
 from taxii_server import auth, negotiation, query, refusals
@@ -25,7 +31,6 @@ from taxii_server.errors import MEDIA_TYPE, Busy
 bp = Blueprint("writing", __name__, url_prefix="/<string:api_root>/collections/<string:collection_id>")
 _LARGE_BYTES = 1_000_000
 _LARGE_ONES = threading.BoundedSemaphore(2)
-_CHUNK_BYTES = 1 << 16
 
 
 @bp.post("/objects/")
@@ -47,6 +52,8 @@ def delete_object(object_id: str, **_path: str) -> Response:
     """200 and no body; 403 for what others gave, 404 for what is not there (TAXII 2.1, section 5.7)."""
     asked = query.Asked.read(request.args, ("version", "spec_version"), most=1)
     versions = asked.wanted.versions if "match[version]" in request.args else frozenset({"all"})
+    if asked.wanted.spec_versions and pages.SPEC_VERSION not in asked.wanted.spec_versions:
+        raise NotFound(object_id)
     viewer, now = auth.caller().viewer, utcnow()
     with auth.store().transaction() as db:
         gone = contributions.remove(db, collection().id, object_id, versions=versions, by=viewer)
@@ -55,19 +62,15 @@ def delete_object(object_id: str, **_path: str) -> Response:
 
 
 def _body() -> bytes:
-    """All of the body, whatever its length says. Raises: RequestEntityTooLarge, BadRequest."""
-    told = request.content_length
-    if told is not None and told > MAX_CONTENT_LENGTH_BYTES:
-        raise RequestEntityTooLarge
-    parts: list[bytes] = []
-    while part := request.stream.read(_CHUNK_BYTES):
-        parts.append(part)
-        if sum(map(len, parts)) > MAX_CONTENT_LENGTH_BYTES:
-            raise RequestEntityTooLarge
-    body = b"".join(parts)
-    if told is not None and len(body) != told:
-        raise BadRequest
-    return body
+    """All of the body, whatever its length says. Raises: RequestEntityTooLarge, RequestTimeout, BadRequest."""
+    try:
+        return streams.read(request.environ["wsgi.input"], request.content_length, MAX_CONTENT_LENGTH_BYTES)
+    except TooLarge:
+        raise RequestEntityTooLarge from None
+    except TooSlow:
+        raise RequestTimeout from None
+    except CutShort:
+        raise BadRequest from None
 
 
 def _objects(body: bytes) -> list[Any]:
