@@ -126,9 +126,8 @@ def admit(stores: Stores, submission_id: UUID, *, by: sharing.Viewer, now: datet
 
     Raises: NotPermitted; NotFound if nothing of it waits.
     """
-    _may_decide(by)
     with stores.released.reading() as db:
-        contributions.find_waiting(db, submission_id)
+        _may_decide(db, submission_id, by)
     with stores.case.transaction() as db:
         outbox.tell(db, "contribution.admitted", submission_id, now=now)
         audit.record(db, "contribution.admitted", by=by, subject=submission_id, now=now)
@@ -139,17 +138,18 @@ def turn_down(stores: Stores, submission_id: UUID, *, by: sharing.Viewer, now: d
 
     Raises: NotPermitted; NotFound if nothing of it waits.
     """
-    _may_decide(by)
     with stores.released.transaction() as db:
-        contributions.find_waiting(db, submission_id)
+        _may_decide(db, submission_id, by)
         contributions.refuse(db, submission_id, now=now)
     with stores.case.transaction() as db:
         audit.record(db, "contribution.refused", by=by, subject=submission_id, now=now)
 
 
-def _may_decide(by: sharing.Viewer) -> None:
+def _may_decide(db: Session, submission_id: UUID, by: sharing.Viewer) -> None:
     if not sharing.permitted(by, Permission.RELEASE):
         raise NotPermitted("only an approver of the national office decides this")
+    if contributions.find_waiting(db, submission_id).account_id == by.person_id:
+        raise NotPermitted("nobody lets out what they posted themselves")
 
 
 def contribution(stores: Stores, submission_id: UUID, *, clock: Clock) -> None:

@@ -7,21 +7,21 @@ out they lie in a space of their own, so that nobody can occupy an id, or learn 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from exchange import feed, lanes, pages, sharing
 from exchange.db import Asked, add_if_absent
 from exchange.errors import NotFound, NotPermitted
 from exchange.feed import UNVERSIONED, Place, Publication
-from exchange.models import Collection, Contributor, Entry, FeedAccount, ObjectVersion, Submission
+from exchange.models import Collection, Contributor, Entry, FeedAccount, Grant, ObjectVersion, Submission
 from exchange.pages import Wanted
 from exchange.sharing import TLP, FeedViewer
 from exchange.stix import ids, valid
@@ -194,7 +194,25 @@ def _keep(
     place = Place(lanes.QUARANTINE, space, made.account_id, made.id)
     if collection.owner_id is not None:
         place = Place(TLP.CLEAR.rank, space, made.account_id)
+    elif wanted:
+        _mark_quarantined(db, collection.id, made.account_id)
     feed.enter(db, collection, [*again, *feed.store(db, fresh, space=space)], place, now=now)
+
+
+def _mark_quarantined(db: Session, collection_id: UUID, account_id: UUID) -> None:
+    mine = (Grant.collection_id == collection_id, Grant.account_id == account_id)
+    db.execute(update(Grant).where(*mine).values(quarantined=True))
+
+
+def _unmark_quarantined(db: Session, collection_id: UUID) -> None:
+    """For everybody of whom nothing waits there any more."""
+    waits = exists().where(
+        Entry.collection_id == Grant.collection_id,
+        Entry.contributor_id == Grant.account_id,
+        Entry.lane >= lanes.QUARANTINED,
+    )
+    over = (Grant.collection_id == collection_id, Grant.quarantined.is_(True), ~waits)
+    db.execute(update(Grant).where(*over).values(quarantined=False), execution_options={"synchronize_session": False})
 
 
 def _publication(thing: Thing) -> Publication:
@@ -239,7 +257,7 @@ def _seen_already(
 def _check_policy(db: Session, collection: Collection, right: Sequence[tuple[_Outcome, Thing]], by: FeedViewer) -> None:
     levels = levels_of([thing for _, thing in right])
     creators = {outcome.stix_id: _creator(thing) for outcome, thing in right}
-    claimed = _claims(db, {ref for ref in creators.values() if ref})
+    claimed = _claims(db, {ref for ref in creators.values() if ref}, seen_in=by.reads)
     seen = _seen_already(db, collection, [outcome.stix_id for outcome, _ in right], by)
     earlier = {stix_id: body.get("created_by_ref") for (stix_id, _), body in seen.items() if "created" in body}
     for outcome, thing in right:
@@ -252,10 +270,6 @@ def _check_policy(db: Session, collection: Collection, right: Sequence[tuple[_Ou
             outcome.message = "created_by_ref names another contributor"
         elif outcome.stix_id in earlier and earlier[outcome.stix_id] != thing.get("created_by_ref"):
             outcome.message = "only the creator of an object adds versions to it"
-    for outcome, _ in right:
-        creator = creators[outcome.stix_id]
-        if outcome.message is None and creator:
-            add_if_absent(db, Contributor, stix_id=creator, account_id=by.account_id)
 
 
 def _creator(thing: Thing) -> str | None:
@@ -269,8 +283,10 @@ def _too_strict(level: TLP, ceiling: int) -> str:
     return f"this collection carries at most {most}; the object is {level.label}, as is what has no TLP marking"
 
 
-def _claims(db: Session, refs: set[str]) -> dict[str, UUID]:
-    rows = db.execute(select(Contributor.stix_id, Contributor.account_id).where(Contributor.stix_id.in_(refs)))
+def _claims(db: Session, refs: set[str], *, seen_in: Iterable[UUID]) -> dict[str, UUID]:
+    """Whose these are, as far as it can be seen in these collections."""
+    found = select(Contributor.stix_id, Contributor.account_id).where(Contributor.stix_id.in_(refs))
+    rows = db.execute(found.where(Contributor.collection_id.in_(seen_in)))
     return {row.stix_id: row.account_id for row in rows}
 
 
@@ -284,12 +300,14 @@ def levels_of(things: Sequence[Thing]) -> dict[str, TLP]:
     What has no marking of its own is as strict as the strictest that refers to it, else AMBER+STRICT.
     """
     own_markings = {thing["id"]: _tlp_of_definition(thing) for thing in things if thing["type"] == "marking-definition"}
-    direct = {thing["id"]: _marked(thing, own_markings) for thing in things}
+    direct: dict[str, list[TLP | None]] = {}
+    for thing in things:  # Several versions of one object are as strict as the strictest of them.
+        direct.setdefault(thing["id"], []).extend(_marked(thing, own_markings))
     inherited: dict[str, list[TLP | None]] = {}
     for thing in things:
         for ref in _references(thing):
             inherited.setdefault(ref, []).extend(direct[thing["id"]])
-    levels = {}
+    levels: dict[str, TLP] = {}
     for thing in things:
         found = direct[thing["id"]] or inherited.get(thing["id"], [])
         exempt = not found and thing["type"] in _UNMARKED_ALLOWED
@@ -341,6 +359,7 @@ def remove(db: Session, collection_id: UUID, stix_id: str, *, versions: frozense
     if not all(sharing.may_remove(by, contributor_id=giver, sandbox=sandbox) for giver in db.scalars(givers)):
         raise NotPermitted(stix_id)
     feed.remove(db, collection, dates)
+    _unmark_quarantined(db, collection_id)
     return len(dates)
 
 
@@ -402,16 +421,26 @@ def let_out(db: Session, submission_id: UUID, *, clock: feed.Clock) -> int:
     levels = levels_of(list(things.values()))
     feed.remove(db, collection, list(things))
     now, out = clock(), 0
+    _unmark_quarantined(db, collection.id)
     taken = feed.stored_versions(db, [thing["id"] for thing in things.values()], space="")
     for row in rows:
         thing = things[row.date_added]
         published = _publication(thing)
         known = taken.get(published.key)
-        if known is None or known.body == published.body:
+        if (known is None or known.body == published.body) and _claim(db, thing, made):
             place = Place(levels[thing["id"]].rank, contributor_id=made.account_id)
             out += feed.enter(db, collection, feed.store(db, [published]), place, now=now)
     made.decided_at = now
     return out
+
+
+def _claim(db: Session, thing: Thing, made: Submission) -> bool:
+    """Whether its creator is this contributor's, from now on if it was nobody's."""
+    creator = _creator(thing)
+    if creator is None:
+        return True
+    row = {"stix_id": creator, "account_id": made.account_id, "collection_id": made.collection_id}
+    return add_if_absent(db, Contributor, **row) or db.get_one(Contributor, creator).account_id == made.account_id
 
 
 def refuse(db: Session, submission_id: UUID, *, now: datetime) -> int:
@@ -421,6 +450,7 @@ def refuse(db: Session, submission_id: UUID, *, now: datetime) -> int:
         return 0
     dates = [row.date_added for row in _in_quarantine(db, submission_id)]
     feed.remove(db, feed.lock(db, made.collection_id), dates)
+    _unmark_quarantined(db, made.collection_id)
     made.decided_at = now
     return len(dates)
 

@@ -152,15 +152,19 @@ def enter(db: Session, collection: Collection, versions: Sequence[Stored], place
     added = [_Held(one.id, one.version, place.rank, -1, _next_moment(collection, now)) for one in fresh]
     for one, held in zip(fresh, added, strict=True):
         here[one.stix_id].append(held)
-    rows = [_row(collection, one, held, place) for one, held in zip(fresh, added, strict=True)]
-    lane_of = {held.date_added: held.lane for one in {v.stix_id for v in fresh} for held in _laned(here[one])}
-    for row in rows:
-        row["lane"] = lane_of[row["date_added"]]
+    laned = {held.date_added: held for stix_id in {v.stix_id for v in fresh} for held in _laned(here[stix_id])}
+    rows = [_row(collection, one, laned[held.date_added], place) for one, held in zip(fresh, added, strict=True)]
     if rows:
         db.execute(insert(Entry), rows)
-    collection.unsealed = collection.unsealed or bool(rows)
-    _move(db, collection, [held for stix_id in grown for held in here[stix_id]], lane_of)
+        collection.unsealed = True
+        _tell_news(collection, place, added[-1].date_added)
+    _move(db, collection, [held for stix_id in grown for held in here[stix_id]], laned)
     return len(rows)
+
+
+def _tell_news(collection: Collection, place: Place, date_added: int) -> None:
+    if place.rank < lanes.QUARANTINE:
+        collection.news = [date_added if n == place.rank else last for n, last in enumerate(collection.news)]
 
 
 @dataclass(frozen=True)
@@ -172,12 +176,13 @@ class _Held:
     tlp: int
     lane: int
     date_added: int
+    first_upto: int = 0
 
 
 def _lineages(db: Session, collection: Collection, stix_ids: set[str], place: Place) -> dict[str, list[_Held]]:
     """The versions of these objects that are compared with one another: the released, or a contributor's own."""
     columns = (Entry.stix_id, ObjectVersion.id, ObjectVersion.version, Entry.tlp, Entry.lane, Entry.date_added)
-    known = select(*columns).join(ObjectVersion).where(Entry.collection_id == collection.id)
+    known = select(*columns, Entry.first_upto).join(ObjectVersion).where(Entry.collection_id == collection.id)
     quarantined = Entry.lane >= lanes.QUARANTINED
     if place.rank == lanes.QUARANTINE:
         known = known.where(quarantined, Entry.contributor_id == place.contributor_id)
@@ -186,19 +191,23 @@ def _lineages(db: Session, collection: Collection, stix_ids: set[str], place: Pl
     here: dict[str, list[_Held]] = {stix_id: [] for stix_id in stix_ids}
     for some in in_parts(sorted(stix_ids)):
         for row in db.execute(known.where(Entry.stix_id.in_(some))):
-            here[row.stix_id].append(_Held(row.id, row.version, row.tlp, row.lane, row.date_added))
+            here[row.stix_id].append(_Held(row.id, row.version, row.tlp, row.lane, row.date_added, row.first_upto))
     return here
 
 
 def _laned(held: Sequence[_Held]) -> list[_Held]:
     """The versions of one object, each in its lane: by version, whenever they were added.
 
-    Nobody who may not see the newest version sees an older one.
+    Nobody who may not see the newest version sees an older one; the first is the first of what a reader may see.
     """
-    oldest, newest = (choose(held, key=_moment_of) for choose in (min, max))
-    return [
-        replace(one, lane=lanes.lane(max(one.tlp, newest.tlp), first=one is oldest, last=one is newest)) for one in held
-    ]
+    ordered = sorted(held, key=_moment_of)
+    newest, older, laned = ordered[-1], lanes.QUARANTINE + 1, []
+    for one in ordered:
+        rank = max(one.tlp, newest.tlp)
+        lane = lanes.lane(rank, first=rank < older, last=one is newest)
+        laned.append(replace(one, lane=lane, first_upto=older - 1))
+        older = min(older, rank)
+    return laned
 
 
 def _moment_of(held: _Held) -> str:
@@ -219,25 +228,31 @@ def _row(collection: Collection, version: Stored, held: _Held, place: Place) -> 
         "stix_id": version.stix_id,
         "type": version.type,
         "tlp": place.rank,
+        "lane": held.lane,
+        "first_upto": held.first_upto,
         "contributor_id": place.contributor_id,
         "submission_id": place.submission_id,
     }
 
 
-def _move(db: Session, collection: Collection, held: Sequence[_Held], lane_of: dict[int, int]) -> None:
+def _move(db: Session, collection: Collection, held: Sequence[_Held], laned: dict[int, _Held]) -> None:
     """Put older entries into the lanes that are theirs now."""
     for one in held:
-        lane = lane_of[one.date_added]
-        if one.lane not in {lane, -1}:
+        now = laned[one.date_added]
+        if one.lane != -1 and (one.lane, one.first_upto) != (now.lane, now.first_upto):
             this = (Entry.collection_id == collection.id, Entry.date_added == one.date_added)
-            db.execute(update(Entry).where(*this).values(lane=lane))
-            unseal(db, collection, one.date_added)
+            db.execute(update(Entry).where(*this).values(lane=now.lane, first_upto=now.first_upto))
+            unseal(db, collection, one.date_added, min(lanes.rank_of(one.lane), lanes.rank_of(now.lane)))
 
 
-def unseal(db: Session, collection: Collection, date_added: int) -> None:
-    """The sealed pages that this entry stands in, or could come to stand in, are true no more."""
-    around = (SealedPage.after < date_added, SealedPage.last >= date_added)
-    db.execute(delete(SealedPage).where(SealedPage.collection_id == collection.id, *around))
+def unseal(db: Session, collection: Collection, date_added: int, rank: int) -> None:
+    """For readers of this rank and above, the sealed pages that this entry stands in, or may stand in now, are over."""
+    if rank >= lanes.QUARANTINE:
+        return
+    around = (SealedPage.after < date_added, SealedPage.last >= date_added, SealedPage.upto >= rank)
+    these = (SealedPage.collection_id == collection.id, *around)
+    db.execute(delete(SealedPage).where(*these, SealedPage.rank >= rank))
+    db.execute(update(SealedPage).where(*these).values(upto=rank - 1))
     collection.unsealed = True
 
 
@@ -246,7 +261,7 @@ def remove(db: Session, collection: Collection, dates_added: Sequence[int]) -> N
     gone = select(Entry).where(Entry.collection_id == collection.id, Entry.date_added.in_(dates_added))
     entries = db.scalars(gone).all()
     for one in entries:
-        unseal(db, collection, one.date_added)
+        unseal(db, collection, one.date_added, lanes.rank_of(one.lane))
     db.execute(
         delete(Entry).where(Entry.collection_id == collection.id, Entry.date_added.in_(dates_added)),
         execution_options={"synchronize_session": False},
@@ -260,7 +275,7 @@ def _settle_lanes(db: Session, collection: Collection, gone: Entry) -> None:
     place = Place(lanes.rank_of(gone.lane), contributor_id=gone.contributor_id)
     left = _lineages(db, collection, {gone.stix_id}, place)[gone.stix_id]
     if left:
-        _move(db, collection, left, {held.date_added: held.lane for held in _laned(left)})
+        _move(db, collection, left, {held.date_added: held for held in _laned(left)})
 
 
 def _forget_versions(db: Session, ids: Iterable[int]) -> None:
@@ -390,7 +405,7 @@ _SHELF = (
     Collection.alias,
     Collection.title,
     Collection.description,
-    Collection.last_added,
+    Collection.news,
     Collection.ceiling,
     Collection.owner_id,
 )
@@ -403,6 +418,7 @@ _OF_ACCOUNT = (
         (FeedAccount.cleared_until > bindparam("now", type_=UtcTime())).label("cleared"),
         Grant.can_read,
         Grant.can_write,
+        Grant.quarantined,
         *_SHELF,
     )
     .outerjoin(Grant, Grant.account_id == FeedAccount.id)
@@ -436,9 +452,10 @@ def caller_of_account(db: Session, account_id: UUID, *, now: datetime) -> Caller
 
 def _caller(rows: Sequence[Any]) -> Caller:
     own = rows[0]
-    reads, writes = ([row.id for row in rows if row.id and getattr(row, may)] for may in ("can_read", "can_write"))
+    granted = ("can_read", "can_write", "quarantined")
+    reads, writes, waiting = (frozenset(row.id for row in rows if row.id and getattr(row, may)) for may in granted)
     tlp = max(own.tlp, own.cleared_tlp) if own.cleared else own.tlp
-    viewer = FeedViewer(own.account_id, own.username, tlp, frozenset(reads), frozenset(writes))
+    viewer = FeedViewer(own.account_id, own.username, tlp, reads, writes, waiting)
     return Caller(viewer, [row for row in rows if row.can_read or row.can_write])
 
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    not_,
     or_,
     select,
     union_all,
@@ -116,12 +117,13 @@ def read(
         packed: give sealed bytes as they are, if the page is a sealed one as a whole.
     Source: TAXII 2.1, sections 3.4 (Filtering) and 3.5 (Pagination).
     """
-    # Nothing that was added since can be lost: it is after `last_added`.
-    if wanted.after >= collection.last_added or collection.id not in viewer.reads:
+    if collection.id not in viewer.reads or (wanted.spec_versions and SPEC_VERSION not in wanted.spec_versions):
         return EMPTY
-    if wanted.spec_versions and SPEC_VERSION not in wanted.spec_versions:
+    own = collection.id in viewer.quarantined
+    # What is added from now on lies after all that is told here, so that nothing can be lost.
+    if not own and wanted.after >= max(collection.news[: viewer.tlp + 1]):
         return EMPTY
-    if wanted.narrows or face == "versions" or _own_in_quarantine(db, collection, viewer):
+    if wanted.narrows or face == "versions" or own:
         return _from_entries(db, collection.id, viewer, wanted, limit, face)
     return _from_seals(db, collection.id, viewer, wanted.after, limit, face, packed)
 
@@ -202,25 +204,27 @@ def entries(
         upto: a date_added to stop at, included.
     """
     numbers = tuple(receivable_lanes(viewer, collection_id))
-    if collection_id not in viewer.writes:  # Nothing of its own can be in quarantine there.
+    if collection_id not in viewer.quarantined:
         numbers = tuple(number for number in numbers if number < lanes.QUARANTINED)
     named = wanted.versions - {"first", "last", "all"}
     ends = lanes.ends_wanted(wanted.versions)
     chosen = tuple(number for number in numbers if lanes.ends_of(number) in ends)
-    values = {"collection": collection_id, "after": wanted.after, "limit": limit, "me": viewer.account_id}
+    firsts = tuple(number for number in chosen if _only_as_first(number, wanted.versions))
+    values: dict[str, Any] = {"collection": collection_id, "after": wanted.after, "limit": limit, "tlp": viewer.tlp}
+    values |= {"me": viewer.account_id} if collection_id in viewer.quarantined else {}
     values |= {"upto": upto} if upto is not None else {}
     types = sorted(wanted.types)
     if wanted.ids or named:
         values |= {"ids": sorted(wanted.ids), "named": sorted(named), "types": types}
         shape = (bool(wanted.ids), bool(named), bool(types), upto is not None)
-        return _in_order(db.execute(_picked(numbers, chosen, *shape), values).all())
+        return _in_order(db.execute(_picked(numbers, chosen, firsts, *shape), values).all())
     if not chosen:
         return []
     spread = len(chosen) * max(1, len(types)) <= _MOST_BRANCHES
     values |= {f"type{n}": name for n, name in enumerate(types)} if spread else {"types": types}
     if not spread:
-        return _in_order(db.execute(_filtered(chosen, upto is not None), values).all())
-    return _in_order(_merged(chosen, len(types), upto is not None).put(db, values))
+        return _in_order(db.execute(_filtered(chosen, firsts, upto is not None), values).all())
+    return _in_order(_merged(chosen, firsts, len(types), upto is not None).put(db, values))
 
 
 def _in_order(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
@@ -234,15 +238,18 @@ _UPTO = bindparam("upto", type_=BigInteger())
 _LIMIT = bindparam("limit", type_=BigInteger())
 _NOTHING: ColumnElement[int] = literal_column("0")
 _ME = bindparam("me", type_=Uuid())
+_TLP = bindparam("tlp", type_=BigInteger())
 
 
 @lru_cache(maxsize=1024)
-def _merged(numbers: tuple[int, ...], types: int, bounded: bool) -> Question:
+def _merged(numbers: tuple[int, ...], firsts: tuple[int, ...], types: int, bounded: bool) -> Question:
     """Each lane, of each type, is a range of an index; the first few of each are merged."""
     entry = aliased(Entry)
     branches = [
         select(entry.date_added, entry.lane, entry.stix_id, entry.object_version_id)
-        .where(*_bounds(entry, bounded), _lane_clause(entry, (number,)), *([entry.type == kind] if types else []))
+        .where(
+            *_bounds(entry, bounded), _lane_clause(entry, (number,), firsts), *([entry.type == kind] if types else [])
+        )
         .order_by(entry.date_added)
         .limit(_LIMIT)
         .subquery()
@@ -268,37 +275,58 @@ def _bounds(entry: Any, bounded: bool) -> list[ColumnElement[bool]]:
     return [*clauses, entry.date_added <= _UPTO] if bounded else clauses
 
 
-def _lane_clause(entry: Any, numbers: Sequence[int], lane: Any = None) -> ColumnElement[bool]:
+def _only_as_first(number: int, versions: frozenset[str]) -> bool:
+    """Whether an entry of this lane is wanted because it is the first of its object that the reader may see."""
+    as_last = "last" in versions and lanes.ends_of(number) & lanes.LAST
+    return "first" in versions and not as_last and number < lanes.QUARANTINED
+
+
+def _lane_clause(
+    entry: Any, numbers: Sequence[int], firsts: Sequence[int] = (), lane: Any = None
+) -> ColumnElement[bool]:
     """Lanes are few and known, so they stand in the statement itself, where a planner can read them."""
-    written: list[ColumnElement[int]] = [literal_column(str(number)) for number in numbers]
     lane = entry.lane if lane is None else lane
-    clause: ColumnElement[bool] = lane == written[0] if len(written) == 1 else lane.in_(written)
-    quarantined = any(number >= lanes.QUARANTINED for number in numbers)
-    if not quarantined:
+    clause = _among(lane, numbers)
+    if any(number >= lanes.QUARANTINED for number in numbers):
+        clause = and_(clause, or_(entry.lane < literal_column(str(lanes.QUARANTINED)), entry.contributor_id == _ME))
+    wanted_as_first = [number for number in numbers if number in firsts]
+    if not wanted_as_first:
         return clause
-    return and_(clause, or_(entry.lane < literal_column(str(lanes.QUARANTINED)), entry.contributor_id == _ME))
+    return and_(clause, or_(not_(_among(lane, wanted_as_first)), entry.first_upto >= _TLP))
+
+
+def _among(lane: Any, numbers: Sequence[int]) -> ColumnElement[bool]:
+    written: list[ColumnElement[int]] = [literal_column(str(number)) for number in numbers]
+    clause: ColumnElement[bool] = lane == written[0] if len(written) == 1 else lane.in_(written)
+    return clause
 
 
 @lru_cache(maxsize=64)
-def _filtered(numbers: tuple[int, ...], bounded: bool) -> Any:
+def _filtered(numbers: tuple[int, ...], firsts: tuple[int, ...], bounded: bool) -> Any:
     """Of very many types: everything in order, and what is not asked for left out."""
     columns = (Entry.date_added, Entry.lane, Entry.stix_id, ObjectVersion.version, ObjectVersion.body)
     joined = select(*columns).join(ObjectVersion, ObjectVersion.id == Entry.object_version_id)
-    clauses = (*_bounds(Entry, bounded), _lane_clause(Entry, numbers), Entry.type.in_(_several("types")))
+    clauses = (*_bounds(Entry, bounded), _lane_clause(Entry, numbers, firsts), Entry.type.in_(_several("types")))
     return joined.where(*clauses).order_by(Entry.date_added).limit(_LIMIT)
 
 
 @lru_cache(maxsize=256)
 def _picked(
-    numbers: tuple[int, ...], chosen: tuple[int, ...], by_id: bool, by_version: bool, by_type: bool, bounded: bool
+    numbers: tuple[int, ...],
+    chosen: tuple[int, ...],
+    firsts: tuple[int, ...],
+    by_id: bool,
+    by_version: bool,
+    by_type: bool,
+    bounded: bool,
 ) -> Any:
     """A few objects by id, or by the time of their version: found by that first, and only then put in order."""
     # Of a sum no index knows: a planner without statistics would else walk through all that was added since.
     lane, date_added = Entry.lane + _NOTHING, Entry.date_added + _NOTHING
-    may = _lane_clause(Entry, chosen, lane) if chosen else false()
+    may = _lane_clause(Entry, chosen, firsts, lane) if chosen else false()
     if by_version:
         either = or_(may, ObjectVersion.version.in_(_several("named")))
-        may = and_(_lane_clause(Entry, numbers, lane), either) if numbers else false()
+        may = and_(_lane_clause(Entry, numbers, (), lane), either) if numbers else false()
     clauses = [Entry.collection_id == _COLLECTION, date_added > _AFTER, may]
     clauses += [date_added <= _UPTO] if bounded else []
     clauses += [Entry.stix_id.in_(_several("ids"))] if by_id else []
@@ -310,18 +338,6 @@ def _picked(
     first = select(found).order_by(found.c.date_added).limit(_LIMIT).subquery()
     columns = (first.c.date_added, first.c.lane, first.c.stix_id, first.c.version, ObjectVersion.body)
     return select(*columns).join(ObjectVersion, ObjectVersion.id == first.c.object_version_id)
-
-
-def _own_in_quarantine(db: Asked, collection: Row[Any], viewer: FeedViewer) -> bool:
-    """What only its contributor sees is in no sealed page."""
-    if collection.id not in viewer.writes or collection.owner_id is not None:
-        return False
-    own = select(Entry.date_added).where(
-        Entry.collection_id == collection.id,
-        Entry.lane.in_(range(lanes.QUARANTINED, lanes.QUARANTINED + 4)),
-        Entry.contributor_id == viewer.account_id,
-    )
-    return db.execute(own.limit(1)).first() is not None
 
 
 # --- from sealed pages -------------------------------------------------------------------------------------

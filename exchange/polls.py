@@ -116,7 +116,9 @@ def _count_poll(db: Session, habit: ClientHabit, note: Note) -> None:
 
 def _follow(db: Session, habit: ClientHabit, note: Note, viewer: FeedViewer) -> None:
     """How this page stands to the last one."""
-    if note.after == 0:
+    if habit.position == 0:
+        pass  # Nothing was fetched yet, so nothing can be missed or read again.
+    elif note.after == 0:
         habit.restarts += 1
     elif note.after < habit.position and note.objects:
         habit.repeated += 1

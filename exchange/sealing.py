@@ -28,7 +28,7 @@ PAGE = 1000
 
 FACES = ("objects", "manifest")
 _THIN = PAGE // 2
-_READERS = [tlp.rank for tlp in reversed(TLP)]
+_READERS = [tlp.rank for tlp in TLP]
 _LAST_LANES = [n for n in range(lanes.QUARANTINED) if lanes.ends_of(n) & lanes.LAST]
 
 
@@ -67,19 +67,38 @@ def _seal_collection(store: Store, collection_id: UUID) -> int:
 
 
 def _seal_next(db: Session, collection: Collection, reader: int, reached: dict[int, int]) -> bool:
-    """Seal the next page that a reader of this rank misses, if there is one to seal."""
+    """Seal the next page that a reader of this rank misses, if there is one to seal.
+
+    It is shared with stricter ranks as far as they would seal the very same: where a page ends never tells what lies
+    beyond a reader's rank.
+    """
     gap = _gap(db, collection, reader, reached[reader])
     everything = FeedViewer(None, "", reader, frozenset({collection.id}))
     rows = pages.entries(db, collection.id, viewer=everything, wanted=Wanted(gap.after), limit=PAGE, upto=gap.upto)
     if gap.upto is None and len(rows) < PAGE:
         return False
     last = rows[-1].date_added if gap.upto is None or len(rows) == PAGE else gap.upto
-    rank, upto = _ranks(db, collection, rows, gap.after, last, reader)
+    upto = _shared_upto(db, collection, gap, last, reader, reached)
     for face in FACES:
-        db.add(_sealed(collection, face, rows, rank=rank, upto=upto, after=gap.after, last=last))
+        db.add(_sealed(collection, face, rows, rank=reader, upto=upto, after=gap.after, last=last))
     db.flush()
     reached[reader] = last
     return True
+
+
+def _shared_upto(
+    db: Session, collection: Collection, gap: _Gap, last: int, reader: int, reached: dict[int, int]
+) -> int:
+    for other in range(reader + 1, len(_READERS)):
+        more = select(Entry.date_added).where(
+            Entry.collection_id == collection.id,
+            Entry.date_added > gap.after,
+            Entry.date_added <= last,
+            Entry.lane.in_([n for n in _LAST_LANES if lanes.rank_of(n) == other]),
+        )
+        if db.scalar(more.limit(1)) is not None or _gap(db, collection, other, reached[other]) != gap:
+            return other - 1
+    return _READERS[-1]
 
 
 @dataclass(frozen=True)
@@ -104,21 +123,6 @@ def _pages(collection: Collection, reader: int, reached: int) -> Any:
     of_reader = (SealedPage.rank <= reader, SealedPage.upto >= reader)
     asked = select(SealedPage.after, SealedPage.last).where(*mine, *of_reader)
     return asked.where(SealedPage.last > reached).order_by(SealedPage.last)
-
-
-def _ranks(
-    db: Session, collection: Collection, rows: Sequence[Row[Any]], after: int, last: int, reader: int
-) -> tuple[int, int]:
-    """Between which ranks all readers see exactly these rows of the range."""
-    stricter = select(func.min(Entry.lane)).where(
-        Entry.collection_id == collection.id,
-        Entry.date_added > after,
-        Entry.date_added <= last,
-        Entry.lane.in_([n for n in _LAST_LANES if lanes.rank_of(n) > reader]),
-    )
-    next_lane = db.scalar(stricter)
-    upto = lanes.rank_of(next_lane) - 1 if next_lane is not None else _READERS[0]
-    return max((lanes.rank_of(row.lane) for row in rows), default=0), upto
 
 
 def _sealed(collection: Collection, face: str, rows: Sequence[Row[Any]], **range_: int) -> SealedPage:

@@ -324,7 +324,8 @@ def ceiling_of(alias: str) -> TLP:
 class FeedViewer:
     """Who polls, as the released store knows it; without credentials there is no account.
 
-    `tlp` is the rank of the strictest marking that it may receive at this moment.
+    `tlp` is the rank of the strictest marking that it may receive at this moment; `quarantined` are the collections
+    where something of its own waits for a person.
     """
 
     account_id: UUID | None
@@ -332,6 +333,7 @@ class FeedViewer:
     tlp: int
     reads: Collection[UUID]
     writes: Collection[UUID] = ()
+    quarantined: Collection[UUID] = ()
 
 
 def may_receive(viewer: FeedViewer, *, collection_id: UUID, lane: int, contributor_id: UUID | None) -> bool:

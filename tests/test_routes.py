@@ -44,6 +44,12 @@ PERMISSIONS: dict[str, Permission | None] = {
     "desk.propose": Permission.PROPOSE,
     "desk.release": Permission.RELEASE,
     "desk.reject": Permission.RELEASE,
+    "contributions.show_all": Permission.DESK,
+    "contributions.show": Permission.DESK,
+    "contributions.approve": Permission.RELEASE,
+    "contributions.refuse": Permission.RELEASE,
+    "feed.show": Permission.SIGNED_IN,
+    "feed.forget": Permission.SIGNED_IN,
     "api_reports.report_incident": Permission.REPORT,
     "api_cases.show_case": Permission.REPORT,
     "api_openapi.show_openapi": Permission.ANYONE,
@@ -53,6 +59,7 @@ EXAMPLES = {
     "lang": "en",
     "filename": "app.css",
     "proposal_id": "00000000-0000-4000-8000-000000000000",
+    "submission_id": "00000000-0000-4000-8000-000000000000",
 }
 EVERY_ROLE = (Role.REPORTER, Role.ANALYST, Role.APPROVER)
 
@@ -206,7 +213,7 @@ def _answers(app: Flask) -> Iterator[tuple[str, TestResponse]]:
     yield "POST reports", client.post("/api/v1/reports")
     yield "POST reports, large", client.post("/api/v1/reports", data=b"x" * 1_000_001)
     _sign_in(app, client, *EVERY_ROLE)
-    for path in ("/", "/reports/new", "/desk", "/cases/N-0000-0000"):
+    for path in ("/", "/reports/new", "/desk", "/desk/contributions", "/feed", "/cases/N-0000-0000"):
         yield f"GET {path}, signed in", client.get(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from exchange.models.base import ReleasedBase
@@ -17,7 +17,7 @@ _RowNumber = BigInteger().with_variant(Integer, "sqlite")
 class Collection(ReleasedBase):
     """A TAXII collection. `last_added` (µs since 1970) is locked by whoever publishes into it.
 
-    `ceiling` is the strictest TLP rank that may be posted; `unsealed` says that there may be pages to seal. A sandbox has
+    `news` is the last date_added of each TLP rank, so that nobody learns from another's news. `ceiling` is the strictest TLP rank that may be posted; `unsealed` says that there may be pages to seal. A sandbox has
     an owner, and its objects are kept apart from all others.
     """
 
@@ -29,6 +29,7 @@ class Collection(ReleasedBase):
     description: Mapped[str]
     position: Mapped[int]
     last_added: Mapped[int] = mapped_column(BigInteger, default=0)
+    news: Mapped[list[int]] = mapped_column(JSON, default=lambda: [0] * 5)
     ceiling: Mapped[int] = mapped_column(default=0)
     unsealed: Mapped[bool] = mapped_column(default=True)
     owner_id: Mapped[UUID | None] = mapped_column(index=True)
@@ -55,7 +56,8 @@ class ObjectVersion(ReleasedBase):
 class Entry(ReleasedBase):
     """An object version in a collection. `date_added` is unique there, and rises in commit order.
 
-    `lane` says who may see it and which version it is, see `exchange.lanes`. `contributor_id` is the account that
+    `lane` says who may see it and which version it is, see `exchange.lanes`; up to the ceiling `first_upto` a reader sees
+    no older version. `contributor_id` is the account that
     posted it; while it is in quarantine, nobody else sees it.
     """
 
@@ -75,6 +77,7 @@ class Entry(ReleasedBase):
     type: Mapped[str]
     tlp: Mapped[int]
     lane: Mapped[int]
+    first_upto: Mapped[int]
     contributor_id: Mapped[UUID | None]
     submission_id: Mapped[UUID | None] = mapped_column(index=True)
 
@@ -125,12 +128,13 @@ class Submission(ReleasedBase):
 
 
 class Contributor(ReleasedBase):
-    """Whose a `created_by_ref` is: of the account that first used it."""
+    """Whose a `created_by_ref` is: of the account of which something by it was first let out, and where that was."""
 
     __tablename__ = "contributor"
 
     stix_id: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("feed_account.id"))
+    collection_id: Mapped[UUID] = mapped_column(ForeignKey("collection.id"))
 
 
 class FeedAccount(ReleasedBase):
@@ -161,7 +165,7 @@ class FeedKey(ReleasedBase):
 
 
 class Grant(ReleasedBase):
-    """What an account may do with a collection."""
+    """What an account may do with a collection, and whether something of its own is in quarantine there."""
 
     __tablename__ = "feed_grant"
 
@@ -169,6 +173,7 @@ class Grant(ReleasedBase):
     collection_id: Mapped[UUID] = mapped_column(ForeignKey("collection.id"), primary_key=True)
     can_read: Mapped[bool]
     can_write: Mapped[bool]
+    quarantined: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Poll(ReleasedBase):

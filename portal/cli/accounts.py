@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from exchange.form import message
 from exchange.models import ApiKey, Organization, Person
 from exchange.sharing import Kind, Role, Scope
 from exchange.stores import Stores, open_stores
-from exchange.times import utcnow
+from exchange.times import JST, utcnow
 from portal.cli.chosen import settings
 
 
@@ -97,7 +98,8 @@ def list_accounts() -> None:
     with open_stores(settings()).case.reading() as db:
         for person in db.scalars(select(Person).order_by(Person.username)).unique():
             state = "" if person.active else "  off"
-            click.echo(f"{person.username}  {person.organization.ref}  {','.join(person.roles)}{state}")
+            cleared = f"  {_cleared(person.clearance_until)}" if person.clearance_until else ""
+            click.echo(f"{person.username}  {person.organization.ref}  {','.join(person.roles)}{cleared}{state}")
 
 
 @account_command.command()
@@ -107,6 +109,36 @@ def disable(username: str) -> None:
     stores = open_stores(settings())
     carrying.switch_off(stores, _person_id(stores, username), by="installation", now=utcnow())
     click.echo(f"{username} is switched off")
+
+
+@account_command.command()
+@click.argument("username")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="its last day, in Japan")
+@click.option("--end", is_flag=True, help="over at once, in every process")
+def clearance(username: str, until: datetime | None, end: bool) -> None:
+    """Say until when USERNAME has a clearance: it opens TLP:AMBER+STRICT to the office, the council and allies.
+
+    \b
+    noroshi account clearance council-office --until 2027-03-31
+    noroshi account clearance council-office --end
+    """
+    if end is (until is not None):
+        raise click.UsageError("say either --until or --end")
+    last, now = _end_of(until) if until else None, utcnow()
+    if last and last <= now:
+        raise click.BadParameter("this day is over; say --end to end a clearance", param_hint="--until")
+    stores = open_stores(settings())
+    carrying.clear(stores, _person_id(stores, username), until=last, by="installation", now=now)
+    click.echo(f"{username} is {_cleared(last)}" if last else f"{username} has no clearance")
+
+
+def _end_of(day: datetime) -> datetime:
+    """A clearance holds through its last day in Japan."""
+    return datetime.combine(day.date(), time.max, JST)
+
+
+def _cleared(until: datetime) -> str:
+    return f"cleared until {until.astimezone(JST).date()}"
 
 
 @click.group()
@@ -119,12 +151,12 @@ def key_command() -> None:
 @click.option("--days", default=365, show_default=True, help="until it expires")
 def add_key(username: str, days: int) -> None:
     """Give USERNAME another key; prints it, this once. The old ones stay until they are revoked."""
-    stores = open_stores(settings())
+    stores, now = open_stores(settings()), utcnow()
     person_id = _person_id(stores, username)
     with stores.case.transaction() as db:
         person = accounts.lock_person(db, person_id)
         scopes = installation.scopes_of([Role(role) for role in person.roles])
-        key = accounts.issue_key(db, person, scopes=scopes, now=utcnow(), days=days)
+        key = accounts.issue_key(db, person, scopes=scopes, now=now, days=days)
     carrying.account(stores, person.id, now=now)
     click.echo(f"key      {key}")
 

@@ -14,15 +14,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, desk, editions, incidents, outbox, rules, sectors
-from exchange.errors import Invalid, NotPermitted
+from exchange import accounts, audit, contributions, desk, editions, incidents, outbox, rules, sectors
+from exchange.errors import Invalid, NotPermitted, Unavailable
 from exchange.form import message
 from exchange.models import Case
 from exchange.sharing import Permission, Purpose
 from exchange.times import utcnow
 from portal import current, language
 from portal.auth import requires
-from portal.web import wording
+from portal.web import stores, wording
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
 
@@ -52,7 +52,17 @@ def show() -> ResponseReturnValue:
         shown = dict.fromkeys([*desk.waiting_cases(db, viewer), *newest])
         rows = [_row(db, case) for case in shown]
         stuck = outbox.stuck(db, now=utcnow())
-    return render_template("desk.html", cases=rows, only=_SHOWN if len(newest) == _SHOWN else None, stuck=stuck)
+    only = _SHOWN if len(newest) == _SHOWN else None
+    return render_template("desk.html", cases=rows, only=only, stuck=stuck, contributions=_contributions())
+
+
+def _contributions() -> int | None:
+    """How many wait; None while the feed is away, which is no reason not to work on cases."""
+    try:
+        with stores.released().reading() as db:
+            return len(contributions.waiting(db))
+    except Unavailable:
+        return None
 
 
 def _row(db: Session, case: Case) -> Row:

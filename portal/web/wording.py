@@ -32,6 +32,18 @@ _REASONS: Mapping[str, Words] = {
     "public-suffix": {"ja": "ドメイン全体を指す", "en": "Stands for a whole public suffix"},
     "held": {"ja": "国の窓口が確かめるまで共有しません", "en": "Not shared until the national office has looked at it"},
 }
+_CONCERNS: Mapping[str, Words] = {
+    "member": {"ja": "登録されている組織のもの", "en": "Belongs to a registered organisation"},
+    "contributor": {"ja": "提供した組織自身のもの", "en": "Belongs to the contributor itself"},
+    "member-term": {
+        "ja": "登録されている組織の名称や連絡先などが含まれる",
+        "en": "Names a registered organisation, or its people or phones",
+    },
+    "contributor-term": {
+        "ja": "提供した組織自身の名称や連絡先などが含まれる",
+        "en": "Names the contributor itself, or its people or phones",
+    },
+}
 STAGES: Mapping[str, Words] = {"sokuhou": {"ja": "速報", "en": "Quick report"}}
 VIAS: Mapping[str, Words] = {"web": {"ja": "画面", "en": "Web form"}, "api": {"ja": "API", "en": "API"}}
 
@@ -166,8 +178,16 @@ def excluded_because(reason: str | None) -> Words | None:
     code = findings.told(reason)
     if code is None:
         return None
-    titles = {f"known-good:{one['id']}": one["title"] for one in table("known_good")["lists"]}
-    return _REASONS.get(code) or titles[code]
+    return _REASONS.get(code) or _listed()[code]
+
+
+def concern(code: str) -> Words:
+    """Why an approver should look twice at something that a member contributed."""
+    return _CONCERNS.get(code) or _REASONS.get(code) or _listed()[code]
+
+
+def _listed() -> Mapping[str, Words]:
+    return {f"known-good:{one['id']}": one["title"] for one in table("known_good")["lists"]}
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,13 @@ revision, down_revision = "0002_taxii_door", "0001_first_report"
 def upgrade() -> None:
     with op.batch_alter_table("collection") as table:
         table.add_column(sa.Column("unsealed", sa.Boolean(), nullable=False, server_default=sa.true()))
+        table.add_column(sa.Column("news", sa.JSON(), nullable=False, server_default="[0, 0, 0, 0, 0]"))
         table.add_column(sa.Column("ceiling", sa.Integer(), nullable=False, server_default="0"))
         table.add_column(sa.Column("owner_id", sa.Uuid(), nullable=True))
         table.create_index(op.f("ix_collection_owner_id"), ["owner_id"])
+    _news()
+    with op.batch_alter_table("feed_grant") as table:
+        table.add_column(sa.Column("quarantined", sa.Boolean(), nullable=False, server_default=sa.false()))
     with op.batch_alter_table("feed_account") as table:
         table.add_column(sa.Column("cleared_tlp", sa.Integer(), nullable=False, server_default="0"))
         table.add_column(sa.Column("cleared_until", sa.DateTime(timezone=True), nullable=True))
@@ -25,9 +29,18 @@ def upgrade() -> None:
     _new_tables()
 
 
+def _news() -> None:
+    """Whatever its rank, the last entry may be news to everybody: each reader looks once more than needed."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("UPDATE collection SET news = json_array(" + ", ".join(["last_added"] * 5) + ")")
+    else:
+        op.execute("UPDATE collection SET news = json_build_array(" + ", ".join(["last_added"] * 5) + ")")
+
+
 def _entries_into_lanes() -> None:
     with op.batch_alter_table("entry") as table:
         table.add_column(sa.Column("lane", sa.Integer(), nullable=False, server_default="0"))
+        table.add_column(sa.Column("first_upto", sa.Integer(), nullable=False, server_default="4"))
         table.add_column(sa.Column("contributor_id", sa.Uuid(), nullable=True))
         table.add_column(sa.Column("submission_id", sa.Uuid(), nullable=True))
     # The rank of an object is its newest version's or its own, whichever is stricter.
@@ -95,8 +108,12 @@ def _new_tables() -> None:
         "contributor",
         sa.Column("stix_id", sa.String(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("collection_id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["feed_account.id"], name=op.f("fk_contributor_account_id_feed_account")
+        ),
+        sa.ForeignKeyConstraint(
+            ["collection_id"], ["collection.id"], name=op.f("fk_contributor_collection_id_collection")
         ),
         sa.PrimaryKeyConstraint("stix_id", name=op.f("pk_contributor")),
     )
@@ -141,7 +158,7 @@ def downgrade() -> None:
         table.drop_index("ix_entry_lane")
     op.execute("UPDATE entry SET first = (lane % 2 = 1), last = (lane % 4 >= 2)")
     with op.batch_alter_table("entry") as table:
-        for name in ("lane", "contributor_id", "submission_id"):
+        for name in ("lane", "first_upto", "contributor_id", "submission_id"):
             table.drop_column(name)
     with op.batch_alter_table("object_version") as table:
         table.drop_index("ix_object_version_version")
@@ -151,7 +168,9 @@ def downgrade() -> None:
     with op.batch_alter_table("feed_account") as table:
         table.drop_column("cleared_until")
         table.drop_column("cleared_tlp")
+    with op.batch_alter_table("feed_grant") as table:
+        table.drop_column("quarantined")
     with op.batch_alter_table("collection") as table:
         table.drop_index(op.f("ix_collection_owner_id"))
-        for name in ("owner_id", "ceiling", "unsealed"):
+        for name in ("owner_id", "ceiling", "news", "unsealed"):
             table.drop_column(name)
