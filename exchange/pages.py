@@ -72,7 +72,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Packed:
-    """The bytes of a page as they were packed when it was sealed: a raw deflate stream that is not at its end."""
+    """The bytes of a page as they were packed when it was sealed: a raw deflate stream that is not at its end.
+
+    `crc32` is that of the plain bytes, added to that of as many zeros: what is left of it when it begins elsewhere.
+    """
 
     deflate: bytes
     crc32: int
@@ -117,15 +120,23 @@ def read(
         packed: give sealed bytes as they are, if the page is a sealed one as a whole.
     Source: TAXII 2.1, sections 3.4 (Filtering) and 3.5 (Pagination).
     """
-    if collection.id not in viewer.reads or (wanted.spec_versions and SPEC_VERSION not in wanted.spec_versions):
+    if nothing_for(viewer, collection, wanted):
         return EMPTY
     own = collection.id in viewer.quarantined
-    # What is added from now on lies after all that is told here, so that nothing can be lost.
-    if not own and wanted.after >= max(collection.news[: viewer.tlp + 1]):
-        return EMPTY
     if wanted.narrows or face == "versions" or own:
         return _from_entries(db, collection.id, viewer, wanted, limit, face)
     return _from_seals(db, collection.id, viewer, wanted.after, limit, face, packed)
+
+
+def nothing_for(viewer: FeedViewer, collection: Any, wanted: Wanted) -> bool:
+    """Whether it needs no question to know that there is nothing.
+
+    What is added from now on lies after all that `collection` tells of, so that nothing can be lost.
+    """
+    if collection.id not in viewer.reads or (wanted.spec_versions and SPEC_VERSION not in wanted.spec_versions):
+        return True
+    news: int = max(collection.news[: viewer.tlp + 1])
+    return wanted.after >= news and collection.id not in viewer.quarantined
 
 
 def has_object(db: Asked, collection: Row[Any], stix_id: str, *, viewer: FeedViewer) -> bool:

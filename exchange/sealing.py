@@ -134,7 +134,7 @@ def _sealed(collection: Collection, face: str, rows: Sequence[Row[Any]], **range
         face=face,
         objects=len(rows),
         size_bytes=len(plain),
-        crc32=zlib.crc32(plain),
+        crc32=zlib.crc32(plain) ^ zlib.crc32(bytes(len(plain))),
         zstd=zstandard.ZstdCompressor(level=3).compress(plain),
         deflate=_deflated(plain),
         dates=pages.kept_numbers("q", [row.date_added for row in rows]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from flask import request
 from werkzeug.http import parse_accept_header, parse_options_header
 
@@ -23,6 +25,7 @@ def names_version(header: str) -> bool:
     return "version" in header or "*" in header
 
 
+@lru_cache(maxsize=256)
 def accepts(header: str) -> bool:
     """Whether a client with this Accept header takes TAXII 2.1. Parameters other than the version do not matter."""
     return any(quality > 0 and _is_ours(media_range) for media_range, quality in parse_accept_header(header))

@@ -65,7 +65,10 @@ def _page(face: str, name: str, filters: tuple[str, ...], object_id: str | None 
 
 
 def _found(face: str, wanted: Wanted, limit: int, object_id: str | None) -> Page:
-    viewer, own, gzip = auth.caller().viewer, collection(), ready.wanted_coding() == "gzip"
+    viewer, own = auth.caller().viewer, collection()
+    if object_id is None and pages.nothing_for(viewer, own, wanted):
+        return pages.EMPTY
+    gzip = ready.takes("gzip")
 
     def question(db: Asked) -> Page:
         return pages.read(db, own, viewer=viewer, wanted=wanted, limit=limit, face=face, packed=gzip)

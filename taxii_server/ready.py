@@ -29,8 +29,12 @@ class Rendered:
 
 def wanted_coding() -> str | None:
     """How the client takes long bodies best: `zstd`, `gzip` or plain (RFC 9110, section 12.5.3; RFC 8878)."""
-    accepted = request.accept_encodings
-    return next((coding for coding in ("zstd", "gzip") if accepted[coding] and coding in accepted.values()), None)
+    return next(filter(takes, ("zstd", "gzip")), None)
+
+
+def takes(coding: str) -> bool:
+    """Whether the client names this coding, or takes any."""
+    return request.accept_encodings[coding] > 0
 
 
 def packed(body: bytes, coding: str) -> bytes:
@@ -70,5 +74,4 @@ def _spliced(head: bytes, kept: Packed, tail: bytes) -> bytes:
 def _crc32_after(start: int, kept: Packed) -> int:
     """crc32 of the kept bytes going on from `start`: it differs from theirs as it does for as many zeros."""
     zeros = _ZEROS if kept.size_bytes <= len(_ZEROS) else bytes(kept.size_bytes)
-    length = memoryview(zeros)[: kept.size_bytes]
-    return kept.crc32 ^ zlib.crc32(length, start) ^ zlib.crc32(length)
+    return kept.crc32 ^ zlib.crc32(memoryview(zeros)[: kept.size_bytes], start)
