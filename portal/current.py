@@ -17,11 +17,16 @@ def settings() -> Settings:
     return found
 
 
-def case_store() -> Store:
-    """The case store."""
+def stores() -> Stores:
+    """The case store and the released store; the second may be away while the portal works."""
     found = current_app.extensions["stores"]
     assert isinstance(found, Stores)
-    return found.case
+    return found
+
+
+def case_store() -> Store:
+    """The case store."""
+    return stores().case
 
 
 def viewer() -> Viewer:

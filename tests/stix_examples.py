@@ -383,7 +383,7 @@ _SCOS = [
         is_disabled=False,
         account_created=LATER,
         account_expires=TIME,
-        extensions={"unix-account-ext": {"gid": 1001, "groups": ["wheel"], "home_dir": "/home/j", "shell": "/bin/sh"}},
+        extensions={"unix-account-ext": {"gid": 1001, "groups": ["wheel"], "home_dir": "/srv/j", "shell": "/bin/sh"}},
     ),
     sco(
         "windows-registry-key",

@@ -17,7 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from config import Settings
-from exchange import accounts, carrying, contributions, feed, lanes, outbox
+from exchange import accounts, carrying, contributions, feed, lanes, outbox, weighing
 from exchange.models import AuditEntry, Collection, Entry, Event, Person
 from exchange.sharing import TLP, Kind, Role, Viewer
 from exchange.stix.ids import TLP_MARKING
@@ -25,7 +25,6 @@ from exchange.stores import Stores
 from exchange.times import JST, utcnow
 from portal.app import create_app
 from portal.cli import accounts as cli
-from portal.web import weighing
 from tests.conftest import NOW
 from tests.make import make_organization, make_viewer
 from tests.taxii_house import V2, Json, thing

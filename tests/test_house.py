@@ -42,7 +42,7 @@ def test_every_topic_of_the_outbox_has_its_task() -> None:
         for path in TEXTS
         for topic in re.findall(r'outbox\.tell\(db, "([a-z.-]+)"', path.read_text(encoding="utf-8"))
     }
-    assert told == {"report.filed", "report.normalised", "edition.ready", "account.changed"}
+    assert told == {"report.filed", "report.normalised", "edition.ready", "account.changed", "contribution.admitted"}
     assert told <= set(current_app.tasks)
 
 
@@ -56,7 +56,9 @@ def test_messages_carry_ids_and_nothing_else() -> None:
     assert [line.strip() for line in sent] == ["current_app.send_task(topic, [str(event_id)])"]
 
 
-@pytest.mark.parametrize("name", ["sectors", "rules", "form", "problems", "first_aid", "known_good", "stix_names"])
+@pytest.mark.parametrize(
+    "name", ["sectors", "rules", "form", "problems", "first_aid", "known_good", "stix_names", "habits"]
+)
 def test_every_word_of_the_tables_is_in_both_languages(name: str) -> None:
     def halves(value: object, at: str) -> list[str]:
         if isinstance(value, dict):

@@ -123,14 +123,15 @@ OTHER_VALUES = [
     *("en", "2026-13-01T00:00:00.000Z", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000+00:00", "identity--x"),
     *(id_of("identity"), id_of("indicator"), id_of("bundle"), "[a:b", "[file:name = 'x']", "1999-01-01T00:00:00.000Z"),
 ]
+# No long runs of letters among these: the OASIS validator's expressions for names take exponential time on them.
 OTHER_NAMES = [
-    *("severity", "action", "username", "xx", "_abc", "Abc", "x_foo", "x_foo_hex", "defanged", "a" * 251, "x-foo"),
+    *("severity", "action", "username", "xx", "_abc", "Abc", "x_foo", "x_foo_hex", "defanged", "x-foo"),
     *("spec_version", "revoked", "lang", "is_active", "body", "extension_properties"),
 ]
 SPOILERS = [
     *(lambda text: text + "!", lambda text: text[:-1], lambda text: text[1:], lambda text: " " + text, str.upper),
     *(lambda text: text.replace("--", "-"), lambda text: text.replace("Z", ""), lambda text: text.replace(":", "")),
-    *(lambda text: text * 2, lambda text: text.replace("-", "_"), lambda text: text.replace(".", "..")),
+    *(lambda text: text.replace("-", "_"), lambda text: text.replace(".", "..")),
 ]
 
 
@@ -306,6 +307,7 @@ REFUSED = [
     broken("identity", ab=1),
     broken("identity", Abc=1),
     broken("identity", _abc=1),
+    (example("identity", **{"a" * 251: 1}), "aaa"),
     broken("identity", x_a_bin="A"),
     broken("identity", x_a_hex="0x1"),
     broken("identity", x_a=2**53),
@@ -547,7 +549,7 @@ def test_depth_and_length_are_survived():
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_sentence_repeats_little_of_what_was_sent(data):
-    """Sixty characters at most, here all of one letter that is in none of our own words."""
+    """Sixty characters at most, here all of one letter that our own words never double."""
     thing = deepcopy(data.draw(st.sampled_from(EXAMPLES)))
     for _ in range(3):
         container, key = data.draw(st.sampled_from(places(thing)))
@@ -557,7 +559,7 @@ def test_a_sentence_repeats_little_of_what_was_sent(data):
         else:
             container[key] = data.draw(st.sampled_from(["Q" * 300, {"Q" * 90: "Q"}, ["Q" * 90], {"q" * 90: [{}]}]))
     for sentence in faults(thing):
-        assert sentence.lower().count("q") - sentence.count("req") <= 60 + 10, sentence
+        assert len("".join(re.findall("q{2,}", sentence.lower()))) <= 60, sentence
 
 
 def test_a_version_is_told_by_modified_or_else_by_created():

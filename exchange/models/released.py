@@ -17,8 +17,9 @@ _RowNumber = BigInteger().with_variant(Integer, "sqlite")
 class Collection(ReleasedBase):
     """A TAXII collection. `last_added` (µs since 1970) is locked by whoever publishes into it.
 
-    `news` is the last date_added of each TLP rank, so that nobody learns from another's news. `ceiling` is the strictest TLP rank that may be posted; `unsealed` says that there may be pages to seal. A sandbox has
-    an owner, and its objects are kept apart from all others.
+    `news` is the last date_added of each TLP rank, so that nobody is woken by what is not for them; `ceiling` the
+    strictest rank that may be posted; `unsealed` says that there may be pages to seal. A sandbox has an owner, and
+    its objects are kept apart from all others.
     """
 
     __tablename__ = "collection"
@@ -56,9 +57,8 @@ class ObjectVersion(ReleasedBase):
 class Entry(ReleasedBase):
     """An object version in a collection. `date_added` is unique there, and rises in commit order.
 
-    `lane` says who may see it and which version it is, see `exchange.lanes`; up to the ceiling `first_upto` a reader sees
-    no older version. `contributor_id` is the account that
-    posted it; while it is in quarantine, nobody else sees it.
+    `lane` says who may see it and which version it is, see `exchange.lanes`; who has a ceiling up to `first_upto` sees no
+    older version. `contributor_id` is the account that posted it; while it is in quarantine, nobody else sees it.
     """
 
     __tablename__ = "entry"

@@ -13,17 +13,24 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, carrying, contributions, outbox
+from exchange import (
+    accounts,
+    audit,
+    carrying,
+    contributions,
+    outbox,
+    weighing,
+)
 from exchange.contributions import Waiting
 from exchange.errors import NotFound
 from exchange.models import Collection
 from exchange.sharing import TLP, Permission, Purpose
 from exchange.times import utcnow
+from exchange.weighing import Concern, Thing
 from portal import current
 from portal.auth import requires
-from portal.web import stores, weighing, wording
+from portal.web import wording
 from portal.web.feed import title
-from portal.web.weighing import Concern, Thing
 from portal.web.wording import Words
 
 bp = Blueprint("contributions", __name__, url_prefix="/desk/contributions")
@@ -49,7 +56,7 @@ class Row:
 @requires(Permission.DESK)
 def show_all() -> ResponseReturnValue:
     """What waits, the oldest first. 200; 503 while the feed is away."""
-    with stores.released().reading() as db:
+    with current.stores().released.reading() as db:
         waiting = contributions.waiting(db)
         found = [(one, _collection(db, one), _level(db, one)) for one in waiting[:_LISTED]]
     with current.case_store().reading() as db:
@@ -91,7 +98,7 @@ def _organization(db: Session, waiting: Waiting) -> Words:
 @requires(Permission.DESK)
 def show(submission_id: UUID) -> ResponseReturnValue:
     """Everything in it, page by page; the reading is audited. 200, 404; 503 while the feed is away."""
-    with stores.released().reading() as db:
+    with current.stores().released.reading() as db:
         waiting = contributions.find_waiting(db, submission_id)
         things = contributions.quarantined(db, submission_id)
         collection = _collection(db, waiting)
@@ -147,7 +154,7 @@ def _concerns(
 def approve(submission_id: UUID) -> ResponseReturnValue:
     """Let it out: 303 to the list, also when nothing of it waits any more."""
     try:
-        carrying.admit(stores.both(), submission_id, by=current.viewer(), now=utcnow())
+        carrying.admit(current.stores(), submission_id, by=current.viewer(), now=utcnow())
     except NotFound:
         return _gone()
     flash(_("Approved. It is in the feed in a few seconds."))
@@ -159,7 +166,7 @@ def approve(submission_id: UUID) -> ResponseReturnValue:
 def refuse(submission_id: UUID) -> ResponseReturnValue:
     """Take it away: 303 to the list, also when nothing of it waits any more."""
     try:
-        carrying.turn_down(stores.both(), submission_id, by=current.viewer(), now=utcnow())
+        carrying.turn_down(current.stores(), submission_id, by=current.viewer(), now=utcnow())
     except NotFound:
         return _gone()
     flash(_("Refused. Nothing of it goes out."))

@@ -22,7 +22,7 @@ from exchange.sharing import Permission, Purpose
 from exchange.times import utcnow
 from portal import current, language
 from portal.auth import requires
-from portal.web import stores, wording
+from portal.web import wording
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
 
@@ -59,7 +59,7 @@ def show() -> ResponseReturnValue:
 def _contributions() -> int | None:
     """How many wait; None while the feed is away, which is no reason not to work on cases."""
     try:
-        with stores.released().reading() as db:
+        with current.stores().released.reading() as db:
             return len(contributions.waiting(db))
     except Unavailable:
         return None

@@ -19,7 +19,6 @@ from exchange.sharing import Permission
 from exchange.times import utcnow
 from portal import current
 from portal.auth import requires
-from portal.web import stores
 from portal.web.wording import Words
 
 bp = Blueprint("feed", __name__, url_prefix="/feed")
@@ -45,7 +44,7 @@ def show() -> ResponseReturnValue:
     """What the feed's self-test says about this account, and how to connect. 200; 503 while the feed is away."""
     viewer, now = current.viewer(), utcnow()
     assert viewer.person_id is not None
-    with stores.released().reading() as db:
+    with current.stores().released.reading() as db:
         caller = feed.caller_of_account(db, viewer.person_id, now=now)
         seen = polls.habits(db, caller.viewer, caller.collections) if caller else []
     rows = sorted((_row(one) for one in seen), key=lambda row: row.sandbox)
@@ -67,7 +66,7 @@ def forget() -> ResponseReturnValue:
     """Count anew: 303."""
     viewer = current.viewer()
     assert viewer.person_id is not None
-    with stores.released().transaction() as db:
+    with current.stores().released.transaction() as db:
         polls.forget_habits(db, viewer.person_id, now=utcnow())
     flash(_("Everything is counted anew from now on."))
     return redirect(url_for("feed.show"), 303)

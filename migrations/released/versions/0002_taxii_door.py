@@ -31,10 +31,9 @@ def upgrade() -> None:
 
 def _news() -> None:
     """Whatever its rank, the last entry may be news to everybody: each reader looks once more than needed."""
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute("UPDATE collection SET news = json_array(" + ", ".join(["last_added"] * 5) + ")")
-    else:
-        op.execute("UPDATE collection SET news = json_build_array(" + ", ".join(["last_added"] * 5) + ")")
+    collection = sa.table("collection", sa.column("last_added"), sa.column("news", sa.JSON()))
+    make = sa.func.json_array if op.get_bind().dialect.name == "sqlite" else sa.func.json_build_array
+    op.execute(sa.update(collection).values(news=make(*[collection.c.last_added] * 5, type_=sa.JSON())))
 
 
 def _entries_into_lanes() -> None:
