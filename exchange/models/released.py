@@ -57,8 +57,8 @@ class ObjectVersion(ReleasedBase):
 class Entry(ReleasedBase):
     """An object version in a collection. `date_added` is unique there, and rises in commit order.
 
-    `lane` says who may see it and which version it is, see `exchange.lanes`; who has a ceiling up to `first_upto` sees no
-    older version. `contributor_id` is the account that posted it; while it is in quarantine, nobody else sees it.
+    `lane` says who may see it and which version it is, see `exchange.lanes`; who has a ceiling up to `first_upto` sees
+    no older version. `contributor_id` is the account that posted it; while it is in quarantine, nobody else sees it.
     """
 
     __tablename__ = "entry"

@@ -68,7 +68,7 @@ def properties_of(entry: Mapping[str, Any]) -> dict[str, Check]:
 def _identifier(words: str) -> Check:
     if words in _NOT_A:
         what, refused = _NOT_A[words]
-        types = f"(?!(?:{'|'.join(['bundle'])})--){forms.TYPE_NAME}"
+        types = f"(?!(?:{'|'.join([*refused, 'bundle'])})--){forms.TYPE_NAME}"
     else:
         what, types = " or ".join(words.split()), "|".join(words.split())
     return text_where(forms.identifier_of(types).fullmatch, f"the identifier of {what}")
