@@ -34,6 +34,10 @@ _OUTGROWN = """
 _BINARY = 1  # psycopg.pq.Format
 
 
+class _Cut(Exception):
+    """The connection is gone."""
+
+
 class Store:
     """One database. `history` names its Alembic migrations: `case` or `released`; only the first has a vault."""
 
@@ -71,33 +75,34 @@ class Store:
 
         Raises: Unavailable.
         """
-        for last in (False, True):
-            try:
-                return self._put(question)
-            except self._unanswered as error:
-                if last or not self._broken(error):
-                    raise Unavailable("the database does not answer") from error
-        raise AssertionError("unreachable")
+        try:
+            return self._put(question)
+        except _Cut:
+            self._askers.dispose()  # Whatever cut one connection cut them all.
+        try:
+            return self._put(question)
+        except _Cut as error:
+            raise Unavailable("the database does not answer") from error
 
     def _put(self, question: Callable[[sa.Connection], Answer]) -> Answer:
-        with self._askers.connect() as connection:
-            try:
-                return question(connection)
-            except self._unanswered as error:
-                if self._broken(error):
-                    connection.invalidate()
-                raise
+        """Raises: _Cut if the connection is gone, and another may do; Unavailable."""
+        try:
+            with self._askers.connect() as connection:
+                try:
+                    return question(connection)
+                except self._unanswered as error:
+                    driver = connection.connection.driver_connection
+                    if self._askers.dialect.is_disconnect(getattr(error, "orig", error), driver, None):
+                        connection.invalidate()
+                        raise _Cut from error
+                    raise
+        except self._unanswered as error:
+            raise Unavailable("the database does not answer") from error
 
     @property
     def _unanswered(self) -> tuple[type[Exception], ...]:
         driver = self._askers.dialect.loaded_dbapi
         return OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError
-
-    def _broken(self, error: Exception) -> bool:
-        """Whether the connection is gone, and another may do."""
-        if isinstance(error, DBAPIError):
-            return error.connection_invalidated
-        return self._askers.dialect.is_disconnect(error, None, None)  # type: ignore[arg-type]
 
     @contextmanager
     def _session(self, bind: sa.Engine) -> Iterator[Session]:

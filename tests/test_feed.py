@@ -12,14 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import literal_column, select, text
 from sqlalchemy.orm import Session
 
 from exchange import feed, pages
+from exchange.db import Store
 from exchange.errors import Conflict, NotFound
 from exchange.feed import KeyOnFile, Publication
 from exchange.models import Collection, Entry
 from exchange.pages import Page, Wanted
+from exchange.questions import Question
 from exchange.sharing import TLP, FeedRights, FeedViewer, may_receive
 from exchange.stores import Stores
 from tests.conftest import NOW
@@ -235,3 +237,18 @@ def test_any_history_is_walked_completely(stores: Stores, commits: list[list[tup
 def published_pairs(commits: list[list[tuple[int, int]]]) -> list[tuple[int, int]]:
     """Every (object, version) of a history."""
     return [pair for commit in commits for pair in commit]
+
+
+def test_a_question_survives_connections_that_were_cut(_postgresql_urls: dict[str, str]) -> None:
+    store, others = Store(_postgresql_urls["released"], "released"), "pid <> pg_backend_pid()"
+    cut = text(
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others} AND datname = current_database()"
+    )
+    one = Question(select(literal_column("1").label("one")))
+    for _ in range(2):
+        assert store.ask(lambda db: one.put(db, {})) == [(1,)]
+        assert store.ask(lambda db: db.execute(text("SELECT 1")).scalar_one()) == 1
+        with store.transaction() as db:
+            db.execute(cut)
+    assert store.ask(lambda db: db.execute(text("SELECT 1")).scalar_one()) == 1
+    store.close()

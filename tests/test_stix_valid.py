@@ -374,6 +374,7 @@ REFUSED = [
     broken("marking-definition", definition={"text": "a"}),
     broken("marking-definition", definition="a"),
     (example("marking-definition", 1, extensions=None), "extensions"),
+    broken("marking-definition", 1, extensions={"some-ext": {"abc": 1}}),
     (example("marking-definition", 2, id=id_of("marking-definition")), "TLP"),
     (example("marking-definition", 2, definition={"tlp": "red"}), "TLP"),
     (example("marking-definition", object_marking_refs=[id_of("marking-definition")]), "itself"),
@@ -560,6 +561,12 @@ def test_a_sentence_repeats_little_of_what_was_sent(data):
             container[key] = data.draw(st.sampled_from(["Q" * 300, {"Q" * 90: "Q"}, ["Q" * 90], {"q" * 90: [{}]}]))
     for sentence in faults(thing):
         assert len("".join(re.findall("q{2,}", sentence.lower()))) <= 60, sentence
+
+
+def test_no_more_is_said_than_anybody_reads():
+    assert len(faults({"type": "indicator"})) == 5
+    [said] = faults(example("identity", extensions={"q" * 90 + "-ext": {"q" * 90 + "_hex": "q" * 90}}))
+    assert len("".join(re.findall("q{2,}", said))) <= 60
 
 
 def test_a_version_is_told_by_modified_or_else_by_created():

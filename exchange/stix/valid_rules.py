@@ -72,7 +72,9 @@ def _network_traffic(thing: _Object, _at: str, faults: list[str]) -> None:
 def _marking_definition(thing: _Object, at: str, faults: list[str]) -> None:
     """The four markings of TLP 1 are as the standard has them, and there is no fifth (section 7.2.1)."""
     if thing.get("definition_type") == "tlp" and thing not in _TLP:
-        faults.append("a marking of TLP 1 must be one of the four in the standard, unchanged.")
+        faults.append(
+            "definition must be one of the four of TLP 1, in an object that is word by word as in the standard."
+        )
     elif "extensions" not in thing and not ("definition" in thing and "definition_type" in thing):
         faults.append("extensions are missing, or else definition_type and definition.")
     elif thing.get("definition_type") == "statement" and not isinstance(_statement(thing), str):
@@ -88,7 +90,7 @@ def _not_of_itself(thing: _Object, _at: str, faults: list[str]) -> None:
     refs = [*thing.get("object_marking_refs", ())]
     refs += [marking.get("marking_ref") for marking in thing.get("granular_markings", ())]
     if thing["id"] in refs:
-        faults.append("a marking-definition must not mark itself.")
+        faults.append("object_marking_refs and granular_markings must not mark the marking-definition itself.")
 
 
 def _extension_definition(thing: _Object, _at: str, faults: list[str]) -> None:

@@ -40,7 +40,6 @@ _NOT_A: Final[Mapping[str, tuple[str, list[str]]]] = {
     "observation": ("an SCO or SRO", _types_of("sdo", "smo")),
 }
 
-
 _NAMED: Final[Mapping[str, Check]] = {**VALUES, **CONTAINERS}
 
 
@@ -198,19 +197,19 @@ def in_order(first: str, last: str) -> Rule:
     return rule
 
 
+def _before(first: str, last: str) -> Rule:
+    def rule(value: Mapping[str, Any], at: str, faults: list[str]) -> None:
+        if first in value and last in value and forms.instant(value[first]) >= forms.instant(value[last]):
+            faults.append(f"{last} of {at} must be later than {first}.")
+
+    return rule
+
+
 def _random_without(names: list[str]) -> Rule:
     """An id is computed from these, so without them it must be random (STIX 2.1, section 2.9)."""
 
     def rule(value: Mapping[str, Any], _at: str, faults: list[str]) -> None:
         if value["id"][-22] != "4" and not any(name in value for name in names):
             faults.append("id must have a UUID of version 4, for there is nothing here to compute it from.")
-
-    return rule
-
-
-def _before(first: str, last: str) -> Rule:
-    def rule(value: Mapping[str, Any], at: str, faults: list[str]) -> None:
-        if first in value and last in value and forms.instant(value[first]) >= forms.instant(value[last]):
-            faults.append(f"{last} of {at} must be later than {first}.")
 
     return rule

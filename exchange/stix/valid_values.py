@@ -131,7 +131,7 @@ def dictionary_of(check: Check) -> Check:
             faults.append(f"{at} must be a dictionary of at least one key.")
             return
         for key, item in value.items():
-            if _KEY.fullmatch(str(key)):
+            if isinstance(key, str) and _KEY.fullmatch(key):
                 check(item, f"{at}.{shown(key, 20)}", faults)
             else:
                 faults.append(f"{at} has a key that is not made of a-z, A-Z, 0-9, hyphens and underscores.")
