@@ -91,13 +91,18 @@ class Store:
                 try:
                     return question(connection)
                 except self._unanswered as error:
-                    driver = connection.connection.driver_connection
-                    if self._askers.dialect.is_disconnect(getattr(error, "orig", error), driver, None):
+                    if self._is_cut(connection, error):
                         connection.invalidate()
                         raise _Cut from error
                     raise
         except self._unanswered as error:
             raise Unavailable("the database does not answer") from error
+
+    def _is_cut(self, connection: sa.Connection, error: Any) -> bool:
+        if isinstance(error, DBAPIError):
+            return error.connection_invalidated
+        driver: Any = connection.connection.driver_connection
+        return self._askers.dialect.is_disconnect(error, driver, None)
 
     @property
     def _unanswered(self) -> tuple[type[Exception], ...]:
