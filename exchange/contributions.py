@@ -180,17 +180,17 @@ def _keep(
     ids, space = [outcome.stix_id for outcome, _ in right], _space(collection, made.account_id)
     released = _seen_already(db, collection, ids, by)
     own = feed.stored_versions(db, ids, space=space)
-    content = {key: _canonical(orjson.loads(row.body)) for key, row in own.items()}
-    content |= {key: _canonical(thing) for key, thing in released.items()}
-    wanted: dict[tuple[str, str], Thing] = {}
+    content: dict[tuple[str, str], Any] = {key: orjson.loads(row.body) for key, row in own.items()} | released
+    wanted: dict[tuple[str, str], Publication] = {}
     for outcome, thing in right:
-        key = _publication(thing).key
-        if content.setdefault(key, _canonical(thing)) != _canonical(thing):
+        published = _publication(thing)
+        before = content.setdefault(published.key, thing)
+        if before is not thing and _canonical(before) != _canonical(thing):
             outcome.message = "this version already exists with different content"
-        elif key not in released:
-            wanted[key] = thing
-    fresh = [_publication(thing) for key, thing in wanted.items() if key not in own]
-    again = [feed.Stored(own[key].id, key[0], thing["type"], key[1]) for key, thing in wanted.items() if key in own]
+        elif published.key not in released:
+            wanted[published.key] = published
+    fresh = [one for key, one in wanted.items() if key not in own]
+    again = [feed.Stored(own[key].id, key[0], one.type, key[1]) for key, one in wanted.items() if key in own]
     place = Place(lanes.QUARANTINE, space, made.account_id, made.id)
     if collection.owner_id is not None:
         place = Place(TLP.CLEAR.rank, space, made.account_id)
@@ -261,7 +261,7 @@ def _check_policy(db: Session, collection: Collection, right: Sequence[tuple[_Ou
     seen = _seen_already(db, collection, [outcome.stix_id for outcome, _ in right], by)
     earlier = {stix_id: body.get("created_by_ref") for (stix_id, _), body in seen.items() if "created" in body}
     for outcome, thing in right:
-        if seen.get(_publication(thing).key) == thing:
+        if seen and seen.get(_publication(thing).key) == thing:
             continue
         creator, level = creators[outcome.stix_id], levels[outcome.stix_id]
         if level.rank > collection.ceiling:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Collection as AbstractCollection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
@@ -95,8 +95,7 @@ def lock(db: Session, collection_id: UUID) -> Collection:
     return db.scalars(select(Collection).where(Collection.id == collection_id).with_for_update(key_share=True)).one()
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """A stored object version."""
 
     id: int
@@ -167,8 +166,7 @@ def _tell_news(collection: Collection, place: Place, date_added: int) -> None:
         collection.news = [date_added if n == place.rank else last for n, last in enumerate(collection.news)]
 
 
-@dataclass(frozen=True)
-class _Held:
+class _Held(NamedTuple):
     """A version of an object in a collection."""
 
     version_id: int
@@ -205,7 +203,7 @@ def _laned(held: Sequence[_Held]) -> list[_Held]:
     for one in ordered:
         rank = max(one.tlp, newest.tlp)
         lane = lanes.lane(rank, first=rank < older, last=one is newest)
-        laned.append(replace(one, lane=lane, first_upto=older - 1))
+        laned.append(one._replace(lane=lane, first_upto=older - 1))
         older = min(older, rank)
     return laned
 

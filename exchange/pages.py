@@ -226,6 +226,8 @@ def entries(
     values |= {"upto": upto} if upto is not None else {}
     types = sorted(wanted.types)
     if wanted.ids or named:
+        if len(wanted.ids) == 1 and not named and not types:
+            return _in_order(_one(chosen, firsts, upto is not None).put(db, values | {"id": min(wanted.ids)}))
         values |= {"ids": sorted(wanted.ids), "named": sorted(named), "types": types}
         shape = (bool(wanted.ids), bool(named), bool(types), upto is not None)
         return _in_order(db.execute(_picked(numbers, chosen, firsts, *shape), values).all())
@@ -333,19 +335,32 @@ def _picked(
 ) -> Any:
     """A few objects by id, or by the time of their version: found by that first, and only then put in order."""
     # Of a sum no index knows: a planner without statistics would else walk through all that was added since.
-    lane, date_added = Entry.lane + _NOTHING, Entry.date_added + _NOTHING
+    lane = Entry.lane + _NOTHING
     may = _lane_clause(Entry, chosen, firsts, lane) if chosen else false()
     if by_version:
         either = or_(may, ObjectVersion.version.in_(_several("named")))
         may = and_(_lane_clause(Entry, numbers, (), lane), either) if numbers else false()
-    clauses = [Entry.collection_id == _COLLECTION, date_added > _AFTER, may]
-    clauses += [date_added <= _UPTO] if bounded else []
+    clauses = [may]
     clauses += [Entry.stix_id.in_(_several("ids"))] if by_id else []
     clauses += [Entry.type.in_(_several("types"))] if by_type else []
+    return _found_first(clauses, bounded)
+
+
+@lru_cache(maxsize=256)
+def _one(chosen: tuple[int, ...], firsts: tuple[int, ...], bounded: bool) -> Question:
+    """One object by id."""
+    may = _lane_clause(Entry, chosen, firsts, Entry.lane + _NOTHING) if chosen else false()
+    return Question(_found_first([may, Entry.stix_id == bindparam("id", type_=String())], bounded))
+
+
+def _found_first(clauses: Sequence[Any], bounded: bool) -> Any:
+    date_added = Entry.date_added + _NOTHING
+    bounds = [Entry.collection_id == _COLLECTION, date_added > _AFTER]
+    bounds += [date_added <= _UPTO] if bounded else []
     keys = select(Entry.date_added, Entry.lane, Entry.stix_id, Entry.object_version_id, ObjectVersion.version)
     keys = keys.join(ObjectVersion, ObjectVersion.id == Entry.object_version_id)
     # An offset, even of nothing, is what both databases do not look through when they plan.
-    found = keys.where(*clauses).offset(0).subquery()
+    found = keys.where(*bounds, *clauses).offset(0).subquery()
     first = select(found).order_by(found.c.date_added).limit(_LIMIT).subquery()
     columns = (first.c.date_added, first.c.lane, first.c.stix_id, first.c.version, ObjectVersion.body)
     return select(*columns).join(ObjectVersion, ObjectVersion.id == first.c.object_version_id)
