@@ -9,7 +9,7 @@ start: .venv/.runtime $(CATALOGUES:.po=.mo)
 	@$(BIN)/noroshi start
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/.test $(CATALOGUES:.po=.mo)
 	$(BIN)/ruff check .
