@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from random import Random
 from typing import Any
@@ -16,7 +17,7 @@ import psycopg
 import sqlalchemy as sa
 
 from bench import corpus
-from exchange import lanes
+from exchange import feed
 from exchange.db import Store
 from exchange.feed import Publication
 from exchange.models import Collection, ObjectVersion
@@ -58,17 +59,18 @@ class Bulk:
     def __call__(self, stores: Stores) -> None:
         """Write them; needs no memory for them."""
         place = _Place.of(stores.released, self._count)
-        written = 0
+        written, news = 0, dict[TLP, int]()
         with _writer(stores.released.engine.url) as write:
             for objects in _in_parts(corpus.publications(self._count, seed=self._seed)):
                 self._say(f"loading {self._count:,} objects: {written:,}")
                 numbered = list(enumerate(objects, written))
                 write("object_version", _VERSION, [place.version(*one) for one in numbered])
                 write("entry", _ENTRY, [place.entry(*one) for one in numbered])
+                news |= {tlp_of(one.stix_id): place.first_added + number for number, one in numbered}
                 written += len(objects)
                 self.ids += [one.stix_id for one in objects[:: max(1, self._count // _SAMPLE)]]
         self._first_added, self._last_added = place.first_added, place.first_added + written - 1
-        place.settle(stores.released, self._last_added)
+        place.settle(stores.released, news)
 
     def a_time(self, rng: Random, behind: int = 0) -> str:
         """The `date_added` of any object that has so many others behind it; of the first if none has."""
@@ -103,18 +105,27 @@ class _Place:
 
     def entry(self, number: int, one: Publication) -> tuple[Any, ...]:
         """A row of `entry`. The newer versions come after all others."""
-        tlp = tlp_of(one.stix_id)
-        oldest, newest = number < self.count, number >= self.count or number % corpus.VERSIONED > 0
-        lane = lanes.lane(tlp.rank, first=oldest, last=newest)
-        added = self.first_added + number
-        upto = lanes.QUARANTINE if oldest else tlp.rank - 1
-        return (self.collection_id, added, self.first_id + number, one.stix_id, one.type, tlp.rank, lane, upto)
+        rank = tlp_of(one.stix_id).rank
+        only, older, newer = _laned(rank)
+        held = newer if number >= self.count else only if number % corpus.VERSIONED else older
+        added, version_id = self.first_added + number, self.first_id + number
+        return (self.collection_id, added, version_id, one.stix_id, one.type, rank, held.lane, held.first_upto)
 
-    def settle(self, store: Store, last_added: int) -> None:
-        """Let the collection know what it holds."""
-        known = {"last_added": last_added, "news": [last_added] * len(TLP), "unsealed": True}
+    def settle(self, store: Store, news: Mapping[TLP, int]) -> None:
+        """Let the collection know what it holds, and the last `date_added` of each marking."""
         with store.transaction() as db:
-            db.execute(sa.update(Collection).where(Collection.id == self.collection_id).values(**known))
+            council = feed.lock(db, self.collection_id)
+            council.last_added, council.unsealed = max(news.values()), True
+            for tlp, date_added in news.items():
+                feed._tell_news(council, tlp.rank, date_added)
+
+
+@lru_cache(maxsize=len(TLP))
+def _laned(rank: int) -> tuple[feed._Held, feed._Held, feed._Held]:
+    """An only version, and the older and the newer of two, in the lanes that publishing gives them."""
+    held = [feed._Held(0, version, rank, -1, 0) for version in ("2026", "2027")]
+    (only,), (older, newer) = feed._laned(held[:1]), feed._laned(held)
+    return only, older, newer
 
 
 # --- fast ways in --------------------------------------------------------------------------------------

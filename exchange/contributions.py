@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from exchange import feed, lanes, pages, sharing
@@ -84,6 +84,17 @@ def complete_next(db: Session, *, now: datetime) -> bool:
     return True
 
 
+def give_up_next(db: Session, *, now: datetime) -> None:
+    """The oldest submission that waits cannot be settled: each of its objects has failed, and others get their turn."""
+    waiting = select(Submission).where(Submission.completed_at.is_(None)).order_by(Submission.requested_at)
+    found = db.scalars(waiting.limit(1).with_for_update(skip_locked=True)).one_or_none()
+    if found is not None:
+        things = orjson.loads(found.envelope or b"[]")
+        _complete(
+            found, [_Outcome(*_named(n, one), "this is our fault; it was logged") for n, one in enumerate(things)], now
+        )
+
+
 def status(db: Asked, submission_id: UUID, *, viewer: FeedViewer, sandbox: bool) -> bytes:
     """The status resource, for the account that posted. Raises: NotFound."""
     own = select(Submission.status).join(Collection, Collection.id == Submission.collection_id)
@@ -142,24 +153,29 @@ def _complete(made: Submission, outcomes: Sequence[_Outcome], now: datetime) -> 
 
 
 def _settle(db: Session, made: Submission, things: Sequence[Any], by: FeedViewer, now: datetime) -> None:
-    # Two posts of one account wait for one another: they share a space.
-    own = select(FeedAccount.id).where(FeedAccount.id == made.account_id)
-    db.scalars(own.with_for_update(key_share=True)).one()
-    collection = feed.lock(db, made.collection_id)
-    sandbox = collection.owner_id is not None
     outcomes = [_Outcome(*_named(n, one)) for n, one in enumerate(things)]
     for outcome, thing in zip(outcomes, things, strict=True):
         outcome.message = _fault(thing)
     right = [(outcome, thing) for outcome, thing in zip(outcomes, things, strict=True) if outcome.message is None]
+    # Nobody waits while objects are looked at; two posts of one account wait for one another, for they share a space.
+    _lock_account(db, made.account_id)
+    collection = feed.lock(db, made.collection_id)
+    sandbox = collection.owner_id is not None
     if _kept(db, made.account_id, sandbox) + len(right) > MOST_KEPT:
         for outcome, _ in right:
             outcome.message = "too much of yours is kept here already; delete some, or wait until it was decided upon"
         right = []
+    levels = {} if sandbox else levels_of([thing for _, thing in right])
     if not sandbox:
-        _check_policy(db, collection, right, by)
+        _check_policy(db, collection, right, levels, by)
         right = [pair for pair in right if pair[0].message is None]
-    _keep(db, collection, made, right, by, now)
+    _keep(db, collection, made, right, levels, by, now)
     _complete(made, outcomes, now)
+
+
+def _lock_account(db: Session, account_id: UUID) -> None:
+    own = select(FeedAccount.id).where(FeedAccount.id == account_id)
+    db.scalars(own.with_for_update(key_share=True)).one()
 
 
 def _fault(thing: object) -> str | None:
@@ -173,6 +189,7 @@ def _keep(
     collection: Collection,
     made: Submission,
     right: Sequence[tuple[_Outcome, Thing]],
+    levels: Mapping[str, TLP],
     by: FeedViewer,
     now: datetime,
 ) -> None:
@@ -191,7 +208,8 @@ def _keep(
             wanted[published.key] = published
     fresh = [one for key, one in wanted.items() if key not in own]
     again = [feed.Stored(own[key].id, key[0], one.type, key[1]) for key, one in wanted.items() if key in own]
-    place = Place(lanes.QUARANTINE, space, made.account_id, made.id)
+    ranks = {stix_id: level.rank for stix_id, level in levels.items()}
+    place = Place(lanes.QUARANTINE, space, made.account_id, made.id, ranks)
     if collection.owner_id is not None:
         place = Place(TLP.CLEAR.rank, space, made.account_id)
     elif wanted:
@@ -254,22 +272,39 @@ def _seen_already(
 # --- what the collection allows ----------------------------------------------------------------------------
 
 
-def _check_policy(db: Session, collection: Collection, right: Sequence[tuple[_Outcome, Thing]], by: FeedViewer) -> None:
-    levels = levels_of([thing for _, thing in right])
-    creators = {outcome.stix_id: _creator(thing) for outcome, thing in right}
-    claimed = _claims(db, {ref for ref in creators.values() if ref}, seen_in=by.reads)
-    seen = _seen_already(db, collection, [outcome.stix_id for outcome, _ in right], by)
-    earlier = {stix_id: body.get("created_by_ref") for (stix_id, _), body in seen.items() if "created" in body}
+def _check_policy(
+    db: Session,
+    collection: Collection,
+    right: Sequence[tuple[_Outcome, Thing]],
+    levels: Mapping[str, TLP],
+    by: FeedViewer,
+) -> None:
+    ids_posted = [outcome.stix_id for outcome, _ in right]
+    claimed = _claims(db, {ref for _, thing in right if (ref := _creator(thing))}, seen_in=by.reads)
+    seen = _seen_already(db, collection, ids_posted, by)
+    strangers = _given_by_others(db, collection, ids_posted, by.account_id, pages.receivable(by, collection.id))
     for outcome, thing in right:
+        creator, level = _creator(thing), levels[outcome.stix_id]
         if seen and seen.get(_publication(thing).key) == thing:
             continue
-        creator, level = creators[outcome.stix_id], levels[outcome.stix_id]
         if level.rank > collection.ceiling:
             outcome.message = _too_strict(level, collection.ceiling)
         elif creator in _RESERVED or claimed.get(creator or "", by.account_id) != by.account_id:
             outcome.message = "created_by_ref names another contributor"
-        elif outcome.stix_id in earlier and earlier[outcome.stix_id] != thing.get("created_by_ref"):
-            outcome.message = "only the creator of an object adds versions to it"
+        elif outcome.stix_id in strangers and "created" in thing:
+            outcome.message = "only who gave an object adds versions to it"
+
+
+def _given_by_others(
+    db: Session, collection: Collection, stix_ids: Sequence[str], account_id: UUID | None, *seen: ColumnElement[bool]
+) -> set[str]:
+    """Which of these are released there by anybody else."""
+    others = or_(Entry.contributor_id.is_(None), Entry.contributor_id != account_id)
+    asked = select(Entry.stix_id).where(Entry.collection_id == collection.id, Entry.lane < lanes.QUARANTINED, others)
+    found: set[str] = set()
+    for some in feed.in_parts(stix_ids):
+        found |= set(db.scalars(asked.where(Entry.stix_id.in_(some), *seen)))
+    return found
 
 
 def _creator(thing: Thing) -> str | None:
@@ -334,13 +369,15 @@ def _references(thing: Thing) -> Iterator[str]:
         if name.endswith("_ref") and isinstance(value, str):
             yield value
         elif name.endswith("_refs") and isinstance(value, list) and name != "object_marking_refs":
-            yield from value
+            yield from (ref for ref in value if isinstance(ref, str))
 
 
 # --- taking back -------------------------------------------------------------------------------------------
 
 
-def remove(db: Session, collection_id: UUID, stix_id: str, *, versions: frozenset[str], by: FeedViewer) -> int:
+def remove(
+    db: Session, collection_id: UUID, stix_id: str, *, versions: frozenset[str], by: FeedViewer, now: datetime
+) -> int:
     """Delete an object, or some versions of it, from a collection; returns how many versions.
 
     Raises:
@@ -348,6 +385,8 @@ def remove(db: Session, collection_id: UUID, stix_id: str, *, versions: frozense
         NotPermitted: somebody else gave it.
     Source: TAXII 2.1, section 5.7.
     """
+    assert by.account_id is not None
+    _lock_account(db, by.account_id)
     collection = feed.lock(db, collection_id)
     wanted = Wanted(ids=frozenset({stix_id}), versions=versions)
     rows = pages.entries(db, collection_id, viewer=by, wanted=wanted, limit=MOST) if stix_id.isprintable() else []
@@ -358,7 +397,7 @@ def remove(db: Session, collection_id: UUID, stix_id: str, *, versions: frozense
     sandbox = collection.owner_id is not None
     if not all(sharing.may_remove(by, contributor_id=giver, sandbox=sandbox) for giver in db.scalars(givers)):
         raise NotPermitted(stix_id)
-    feed.remove(db, collection, dates)
+    feed.remove(db, collection, dates, now=now)
     _unmark_quarantined(db, collection_id)
     return len(dates)
 
@@ -398,39 +437,42 @@ def find_waiting(db: Session, submission_id: UUID) -> Waiting:
 
 def quarantined(db: Session, submission_id: UUID) -> list[dict[str, Any]]:
     """The objects of a submission that wait, as they were posted."""
-    return [orjson.loads(body) for _, body in _in_quarantine(db, submission_id)]
+    return [orjson.loads(row.body) for row in _in_quarantine(db, submission_id)]
 
 
 def _in_quarantine(db: Session, submission_id: UUID) -> Sequence[Any]:
-    rows = select(Entry.date_added, ObjectVersion.body).join(ObjectVersion)
+    rows = select(Entry.date_added, Entry.tlp, Entry.stix_id, ObjectVersion.version, ObjectVersion.body)
+    rows = rows.join(ObjectVersion, ObjectVersion.id == Entry.object_version_id)
     rows = rows.where(Entry.submission_id == submission_id, Entry.lane >= lanes.QUARANTINED)
     return db.execute(rows.order_by(Entry.date_added)).all()
 
 
 def let_out(db: Session, submission_id: UUID, *, clock: feed.Clock) -> int:
-    """Publish what waits, with the contributor's bytes, each at its own level; returns how many objects went out.
+    """Publish what waits, with the contributor's bytes, at the level it had when it was posted; returns how many.
 
-    What meanwhile exists with other content stays behind: one id and version is the same for everybody.
+    They stay in a space of the contributor, so that they are in nobody's way. What is there meanwhile, or is not the
+    contributor's to give, is left out.
     """
     made = db.get(Submission, submission_id)
     if made is None:
         return 0
+    _lock_account(db, made.account_id)
     collection = next(one for one in feed.lock_all(db) if one.id == made.collection_id)
-    rows = _in_quarantine(db, submission_id)
-    things = {row.date_added: orjson.loads(row.body) for row in rows}
-    levels = levels_of(list(things.values()))
-    feed.remove(db, collection, list(things))
-    now, out = clock(), 0
+    rows, now = _in_quarantine(db, submission_id), clock()
+    feed.remove(db, collection, [row.date_added for row in rows], now=now)
     _unmark_quarantined(db, collection.id)
-    taken = feed.stored_versions(db, [thing["id"] for thing in things.values()], space="")
+    strangers = _given_by_others(db, collection, [row.stix_id for row in rows], made.account_id)
+    by_rank: dict[int, list[Publication]] = {}
     for row in rows:
-        thing = things[row.date_added]
-        published = _publication(thing)
-        known = taken.get(published.key)
-        if (known is None or known.body == published.body) and _claim(db, thing, made):
-            place = Place(levels[thing["id"]].rank, contributor_id=made.account_id)
-            out += feed.enter(db, collection, feed.store(db, [published]), place, now=now)
-    made.decided_at = now
+        thing = orjson.loads(row.body)
+        if row.stix_id not in strangers and _claim(db, thing, made):
+            by_rank.setdefault(row.tlp, []).append(_publication(thing))
+    space, out = f"contributor:{made.account_id}", 0
+    for rank, published in by_rank.items():
+        known = feed.stored_versions(db, [one.stix_id for one in published], space=space)
+        same = [one for one in published if one.key not in known or known[one.key].body == one.body]
+        place = Place(rank, space, made.account_id)
+        out += feed.enter(db, collection, feed.store(db, same, space=space), place, now=now)
     return out
 
 
@@ -439,6 +481,8 @@ def _claim(db: Session, thing: Thing, made: Submission) -> bool:
     creator = _creator(thing)
     if creator is None:
         return True
+    if creator in _RESERVED:
+        return False
     row = {"stix_id": creator, "account_id": made.account_id, "collection_id": made.collection_id}
     return add_if_absent(db, Contributor, **row) or db.get_one(Contributor, creator).account_id == made.account_id
 
@@ -448,28 +492,31 @@ def refuse(db: Session, submission_id: UUID, *, now: datetime) -> int:
     made = db.get(Submission, submission_id)
     if made is None:
         return 0
+    _lock_account(db, made.account_id)
+    collection = feed.lock(db, made.collection_id)
     dates = [row.date_added for row in _in_quarantine(db, submission_id)]
-    feed.remove(db, feed.lock(db, made.collection_id), dates)
+    feed.remove(db, collection, dates, now=now)
     _unmark_quarantined(db, made.collection_id)
-    made.decided_at = now
     return len(dates)
 
 
 # --- keeping house -----------------------------------------------------------------------------------------
 
 
-def empty_sandboxes(db: Session, *, now: datetime) -> int:
-    """Remove what was put into sandboxes before the last 3 a.m. in Japan; returns how many entries that were."""
+def sandboxes(db: Session) -> Sequence[UUID]:
+    """Every sandbox."""
+    return db.scalars(select(Collection.id).where(Collection.owner_id.is_not(None))).all()
+
+
+def empty_sandbox(db: Session, collection_id: UUID, *, now: datetime) -> int:
+    """Remove what was put into a sandbox before the last 3 a.m. in Japan; returns how many entries that were."""
     night = now.astimezone(JST).replace(hour=_EMPTIED_AT_HOUR_JST, minute=0, second=0, microsecond=0)
     before = micros(night if night <= now else night - timedelta(days=1))
-    removed = 0
-    for collection in db.scalars(select(Collection).where(Collection.owner_id.is_not(None)).with_for_update()):
-        old = select(Entry.date_added).where(Entry.collection_id == collection.id, Entry.date_added < before)
-        dates = db.scalars(old).all()
-        for some in feed.in_parts(dates):
-            feed.remove(db, collection, some)
-        removed += len(dates)
-    return removed
+    old = select(Entry.date_added).where(Entry.collection_id == collection_id, Entry.date_added < before)
+    dates = db.scalars(old).all()
+    if dates:
+        feed.remove(db, feed.lock(db, collection_id), dates, now=now)
+    return len(dates)
 
 
 def forget_statuses(db: Session, *, now: datetime) -> int:

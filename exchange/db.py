@@ -114,7 +114,7 @@ class Store:
         try:
             with Session(bind, expire_on_commit=False, info={"vault": self._vault}) as db:
                 yield db
-        except (OperationalError, InterfaceError) as error:
+        except self._unanswered as error:
             raise Unavailable("the database does not answer") from error
 
     def migrate(self) -> None:

@@ -5,9 +5,9 @@ Everything here works on the released store alone, so that the TAXII process nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as AbstractCollection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -56,12 +56,14 @@ class Place:
     Attributes:
         rank: of the TLP level, or `lanes.QUARANTINE`.
         space: whose objects these are, see `ObjectVersion`.
+        levels: the rank that each object, by id, has when it leaves quarantine.
     """
 
     rank: int
     space: str = ""
     contributor_id: UUID | None = None
     submission_id: UUID | None = None
+    levels: Mapping[str, int] = field(default_factory=dict)
 
 
 # --- publishing ----------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ def publish(
 def lock_all(db: Session) -> Sequence[Collection]:
     """Every collection of the exchange, locked, in their order."""
     shared = select(Collection).where(Collection.owner_id.is_(None))
-    return db.scalars(shared.order_by(Collection.position).with_for_update(key_share=True)).all()
+    return db.scalars(shared.order_by(Collection.position, Collection.id).with_for_update(key_share=True)).all()
 
 
 def lock(db: Session, collection_id: UUID) -> Collection:
@@ -156,14 +158,14 @@ def enter(db: Session, collection: Collection, versions: Sequence[Stored], place
     if rows:
         db.execute(insert(Entry), rows)
         collection.unsealed = True
-        _tell_news(collection, place, added[-1].date_added)
-    _move(db, collection, [held for stix_id in grown for held in here[stix_id]], laned)
+        _tell_news(collection, place.rank, added[-1].date_added)
+    _move(db, collection, [held for stix_id in grown for held in here[stix_id]], laned, now)
     return len(rows)
 
 
-def _tell_news(collection: Collection, place: Place, date_added: int) -> None:
-    if place.rank < lanes.QUARANTINE:
-        collection.news = [date_added if n == place.rank else last for n, last in enumerate(collection.news)]
+def _tell_news(collection: Collection, rank: int, date_added: int) -> None:
+    if rank < lanes.QUARANTINE:
+        collection.news = [date_added if n == rank else last for n, last in enumerate(collection.news)]
 
 
 class _Held(NamedTuple):
@@ -189,7 +191,8 @@ def _lineages(db: Session, collection: Collection, stix_ids: set[str], place: Pl
     here: dict[str, list[_Held]] = {stix_id: [] for stix_id in stix_ids}
     for some in in_parts(sorted(stix_ids)):
         for row in db.execute(known.where(Entry.stix_id.in_(some))):
-            here[row.stix_id].append(_Held(row.id, row.version, row.tlp, row.lane, row.date_added, row.first_upto))
+            tlp = row.tlp if place.rank < lanes.QUARANTINE else lanes.QUARANTINE
+            here[row.stix_id].append(_Held(row.id, row.version, tlp, row.lane, row.date_added, row.first_upto))
     return here
 
 
@@ -225,7 +228,7 @@ def _row(collection: Collection, version: Stored, held: _Held, place: Place) -> 
         "object_version_id": version.id,
         "stix_id": version.stix_id,
         "type": version.type,
-        "tlp": place.rank,
+        "tlp": place.levels.get(version.stix_id, place.rank),
         "lane": held.lane,
         "first_upto": held.first_upto,
         "contributor_id": place.contributor_id,
@@ -233,14 +236,27 @@ def _row(collection: Collection, version: Stored, held: _Held, place: Place) -> 
     }
 
 
-def _move(db: Session, collection: Collection, held: Sequence[_Held], laned: dict[int, _Held]) -> None:
-    """Put older entries into the lanes that are theirs now."""
-    for one in held:
-        now = laned[one.date_added]
-        if one.lane != -1 and (one.lane, one.first_upto) != (now.lane, now.first_upto):
-            this = (Entry.collection_id == collection.id, Entry.date_added == one.date_added)
-            db.execute(update(Entry).where(*this).values(lane=now.lane, first_upto=now.first_upto))
-            unseal(db, collection, one.date_added, min(lanes.rank_of(one.lane), lanes.rank_of(now.lane)))
+def _move(db: Session, collection: Collection, held: Sequence[_Held], laned: dict[int, _Held], now: datetime) -> None:
+    """Put older entries into the lanes that are theirs now.
+
+    What comes into somebody's view is added anew: who has passed its place would never get it.
+    """
+    for before in held:
+        after = laned[before.date_added]
+        if before.lane == -1 or (before.lane, before.first_upto) == (after.lane, after.first_upto):
+            continue
+        values = {"lane": after.lane, "first_upto": after.first_upto}
+        if _widens(before.lane, after.lane):
+            values["date_added"] = _next_moment(collection, now)
+            _tell_news(collection, before.tlp, values["date_added"])
+        this = (Entry.collection_id == collection.id, Entry.date_added == before.date_added)
+        db.execute(update(Entry).where(*this).values(values), execution_options={"synchronize_session": False})
+        unseal(db, collection, before.date_added, min(lanes.rank_of(before.lane), lanes.rank_of(after.lane)))
+
+
+def _widens(before: int, after: int) -> bool:
+    gains_last = lanes.ends_of(after) & lanes.LAST > lanes.ends_of(before) & lanes.LAST
+    return gains_last or lanes.rank_of(after) < lanes.rank_of(before)
 
 
 def unseal(db: Session, collection: Collection, date_added: int, rank: int) -> None:
@@ -254,26 +270,25 @@ def unseal(db: Session, collection: Collection, date_added: int, rank: int) -> N
     collection.unsealed = True
 
 
-def remove(db: Session, collection: Collection, dates_added: Sequence[int]) -> None:
+def remove(db: Session, collection: Collection, dates_added: Sequence[int], *, now: datetime) -> None:
     """Take entries out of a locked collection; what is left of their objects finds its lanes anew."""
-    gone = select(Entry).where(Entry.collection_id == collection.id, Entry.date_added.in_(dates_added))
-    entries = db.scalars(gone).all()
+    entries: list[Any] = []
+    for some in in_parts(dates_added):
+        these = (Entry.collection_id == collection.id, Entry.date_added.in_(some))
+        columns = (Entry.date_added, Entry.stix_id, Entry.lane, Entry.contributor_id, Entry.object_version_id)
+        entries += db.execute(select(*columns).where(*these)).all()
+        db.execute(delete(Entry).where(*these), execution_options={"synchronize_session": False})
+    families: dict[tuple[bool, UUID | None], set[str]] = {}
     for one in entries:
         unseal(db, collection, one.date_added, lanes.rank_of(one.lane))
-    db.execute(
-        delete(Entry).where(Entry.collection_id == collection.id, Entry.date_added.in_(dates_added)),
-        execution_options={"synchronize_session": False},
-    )
-    for one in {(one.stix_id, lanes.rank_of(one.lane), one.contributor_id): one for one in entries}.values():
-        _settle_lanes(db, collection, one)
+        hidden = one.lane >= lanes.QUARANTINED
+        families.setdefault((hidden, one.contributor_id if hidden else None), set()).add(one.stix_id)
+    for (hidden, contributor_id), stix_ids in families.items():
+        place = Place(lanes.QUARANTINE if hidden else TLP.CLEAR.rank, contributor_id=contributor_id)
+        for left in _lineages(db, collection, stix_ids, place).values():
+            if left:
+                _move(db, collection, left, {held.date_added: held for held in _laned(left)}, now)
     _forget_versions(db, {one.object_version_id for one in entries})
-
-
-def _settle_lanes(db: Session, collection: Collection, gone: Entry) -> None:
-    place = Place(lanes.rank_of(gone.lane), contributor_id=gone.contributor_id)
-    left = _lineages(db, collection, {gone.stix_id}, place)[gone.stix_id]
-    if left:
-        _move(db, collection, left, {held.date_added: held for held in _laned(left)})
 
 
 def _forget_versions(db: Session, ids: Iterable[int]) -> None:
@@ -339,6 +354,9 @@ def put_account(db: Session, account_id: UUID, *, username: str, rights: FeedRig
     account.username, account.tlp = username, rights.tlp.rank
     account.cleared_tlp, account.cleared_until = rights.cleared_tlp.rank, rights.cleared_until
     _put_grants(db, account_id, rights)
+    if not rights.sandbox:
+        sandboxes = select(Collection.id).where(Collection.owner_id == account_id)
+        db.execute(delete(Grant).where(Grant.account_id == account_id, Grant.collection_id.in_(sandboxes)))
     _put_keys(db, account_id, keys)
 
 

@@ -376,12 +376,13 @@ def _from_seals(
     pieces: list[Page] = []
     more = False
     while (missing := limit - sum(piece.objects for piece in pieces)) > 0:
-        sealed = _sealed_at(db, collection_id, viewer, after, face, packed=packed and not pieces)
+        whole = packed and missing == limit
+        sealed = _sealed_at(db, collection_id, viewer, after, face, packed=whole)
         if sealed is None or sealed.after > after:
             upto = sealed.after if sealed else None
             piece = _from_entries(db, collection_id, viewer, Wanted(after), missing, face, upto)
         else:
-            piece = _cut(db, sealed, after, missing, whole=packed and missing == limit)
+            piece = _cut(db, sealed, after, missing, whole=whole)
         pieces.append(piece)
         more = piece.more
         if more or sealed is None:

@@ -24,7 +24,7 @@ from exchange.pages import Wanted
 from exchange.sharing import TLP, FeedViewer
 
 PAGE = 1000
-"""Objects of a sealed page. One that takes the place of another may hold fewer, see `renew_thin`."""
+"""Objects of a sealed page. One that takes the place of another may hold fewer, see `thin`."""
 
 FACES = ("objects", "manifest")
 _THIN = PAGE // 2
@@ -42,14 +42,16 @@ def seal(store: Store) -> int:
     return made
 
 
-def renew_thin(db: Session) -> int:
-    """Give up the sealed pages of collections where they became thin, to be sealed anew; returns of how many."""
-    thin = select(SealedPage.collection_id).where(SealedPage.face == FACES[0]).group_by(SealedPage.collection_id)
-    found = db.scalars(thin.having(func.count() > 1, func.avg(SealedPage.objects) < _THIN)).all()
-    for collection_id in found:
-        feed.lock(db, collection_id).unsealed = True
-        db.execute(delete(SealedPage).where(SealedPage.collection_id == collection_id))
-    return len(found)
+def thin(db: Session) -> Sequence[UUID]:
+    """Collections where sealed pages became thin on the whole."""
+    pages_of = select(SealedPage.collection_id).where(SealedPage.face == FACES[0]).group_by(SealedPage.collection_id)
+    return db.scalars(pages_of.having(func.count() > 1, func.avg(SealedPage.objects) < _THIN)).all()
+
+
+def give_up(db: Session, collection_id: UUID) -> None:
+    """The sealed pages of a collection are over, and are sealed anew."""
+    feed.lock(db, collection_id).unsealed = True
+    db.execute(delete(SealedPage).where(SealedPage.collection_id == collection_id))
 
 
 def _seal_collection(store: Store, collection_id: UUID) -> int:

@@ -38,7 +38,6 @@ def create_app(settings: Settings) -> Flask:
         "max_page_size": settings.max_page_size,
     }
     app.medallion_backend = ExchangeBackend(store)  # type: ignore[attr-defined]
-    app.taxii_config = {"max_page_size": settings.max_page_size}  # type: ignore[attr-defined]
     entering.install(app)
     for blueprint in (_medallion_discovery(), _medallion_collections(), objects.bp, writing.bp, selftest.bp):
         app.register_blueprint(blueprint)

@@ -1,7 +1,7 @@
 """What requests leave for the audit chain and for the clients' self-test, gathered and kept a moment later.
 
 A commit for each page would cost more than the page. What a killed process had not kept yet, at most half a second's
-worth, is lost; nothing that was posted or deleted waits here.
+worth, is lost. What is posted or deleted is noted in its own transaction, not here.
 """
 
 from __future__ import annotations

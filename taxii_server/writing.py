@@ -19,7 +19,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from exchange import contributions, json_text, pages, streams
+from exchange import contributions, json_text, pages, polls, streams
 from exchange.errors import CutShort, NotFound, TooLarge, TooSlow, Unreadable
 from exchange.polls import Note
 from exchange.times import utcnow
@@ -43,7 +43,7 @@ def add_objects(**_path: str) -> Response:
     viewer, now = auth.caller().viewer, utcnow()
     with auth.store().transaction() as db:
         _, status = contributions.submit(db, collection().id, things, by=viewer, now=now)
-    refusals.notebook().add(Note("feed.posted", now, viewer, collection().id, objects=len(things)))
+        polls.record(db, [Note("feed.posted", now, viewer, collection().id, objects=len(things))])
     return Response(status, 202, content_type=MEDIA_TYPE)
 
 
@@ -56,8 +56,8 @@ def delete_object(object_id: str, **_path: str) -> Response:
         raise NotFound(object_id)
     viewer, now = auth.caller().viewer, utcnow()
     with auth.store().transaction() as db:
-        gone = contributions.remove(db, collection().id, object_id, versions=versions, by=viewer)
-    refusals.notebook().add(Note("feed.deleted", now, viewer, collection().id, objects=gone))
+        gone = contributions.remove(db, collection().id, object_id, versions=versions, by=viewer, now=now)
+        polls.record(db, [Note("feed.deleted", now, viewer, collection().id, objects=gone)])
     return Response(status=200, content_type=MEDIA_TYPE)
 
 

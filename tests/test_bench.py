@@ -6,7 +6,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from bench import bulk, chart, corpus, report
 from bench.figures import Door, Measured, Polls, Posted, median_ratio, percentile
@@ -134,12 +134,18 @@ def test_what_is_written_in_bulk_is_what_publishing_writes(stores: Stores) -> No
 
 
 def take_out(stores: Stores) -> list[tuple[object, ...]]:
-    """All that was put into `council`, in an order that does not depend on when; then there is nothing anywhere."""
-    columns = (Entry.stix_id, Entry.type, Entry.tlp, Entry.lane, ObjectVersion.version, ObjectVersion.body)
-    joined = select(*columns).join(ObjectVersion).join(Collection).where(Collection.alias == "council")
-    joined = joined.where(Entry.type.in_(["indicator", "malware"]))
+    """All that was put into `council`, but not when and where; then there is nothing anywhere."""
+    left_out = {"id", "collection_id", "date_added", "object_version_id"}
+    columns = [*ObjectVersion.__table__.columns, *Entry.__table__.columns]
+    kept = select(*(column for column in columns if column.name not in left_out)).join_from(Entry, ObjectVersion)
     with stores.released.transaction() as db:
-        found = sorted(map(tuple, db.execute(joined)))
+        council = db.scalars(select(Collection).where(Collection.alias == "council")).one()
+        own = (Entry.collection_id == council.id, Entry.type.in_(["indicator", "malware"]))
+        found = sorted(map(tuple, db.execute(kept.where(*own))), key=repr)
+        dates = db.execute(select(Entry.tlp, func.max(Entry.date_added)).where(*own).group_by(Entry.tlp)).all()
+        assert dates and all(council.news[rank] == added for rank, added in dates)
+        assert (council.last_added, council.unsealed) == (max(added for _, added in dates), True)
+        council.unsealed = False
         db.execute(delete(Entry))
         db.execute(delete(ObjectVersion))
     return found

@@ -115,14 +115,86 @@ def test_what_is_refused_is_gone_for_its_contributor_too(stores: Stores) -> None
         assert db.scalars(select(ObjectVersion).where(ObjectVersion.space != "")).all() == []
 
 
-def test_what_exists_by_now_with_other_content_stays_behind(stores: Stores) -> None:
+def test_what_is_there_by_now_from_another_stays_behind(stores: Stores) -> None:
     own, thing = member(stores, "council"), indicator()
     post(stores, own, "council", thing)
     other = feed.Publication(thing["id"], "indicator", STARTED, orjson.dumps(thing | {"name": "another"}))
     with stores.released.transaction() as db:
-        feed.publish(db, [other], aliases=["nco"], tlp=TLP.GREEN, clock=lambda: NOW)
+        feed.publish(db, [other], aliases=["council"], tlp=TLP.RED, clock=lambda: NOW)
         assert contributions.let_out(db, waiting(stores.released)[0].submission_id, clock=lambda: NOW) == 0
     assert seen(stores, "council") == [] and waiting(stores.released) == []
+
+
+def test_a_contributed_observable_never_keeps_a_warning_with_the_same_address_back(stores: Stores) -> None:
+    own, address = member(stores, "council"), {"type": "ipv4-addr", "value": "203.0.113.77", "x_note": "mine"}
+    address |= {"id": ids.sco_id("ipv4-addr", {"value": "203.0.113.77"}), "spec_version": "2.1"}
+    post(stores, own, "council", address | {"object_marking_refs": [ids.TLP_MARKING[TLP.GREEN]]})
+    with stores.released.transaction() as db:
+        assert contributions.let_out(db, waiting(stores.released)[0].submission_id, clock=lambda: NOW) == 1
+    ours = feed.Publication(address["id"], "ipv4-addr", None, b'{"id": "%s", "x": 1}' % address["id"].encode())
+    with stores.released.transaction() as db:
+        assert feed.publish(db, [ours], aliases=["council", "nco"], tlp=TLP.GREEN, clock=lambda: NOW) == 2
+    assert seen(stores, "council") == [{"id": address["id"], "x": 1}]
+
+
+def test_each_version_answers_for_its_own_creator(stores: Stores) -> None:
+    own, mine = member(stores, "council"), indicator()
+    forged = mine | {"modified": "2026-11-20T01:00:00.000Z", "created_by_ref": ids.PORTAL}
+    told = post(stores, own, "council", forged, mine)
+    assert [one["version"] for one in told["failures"]] == [forged["modified"]]
+
+
+def test_nobody_takes_over_what_has_no_creator(stores: Stores) -> None:
+    first, second = member(stores, "council"), member(stores, "council")
+    thing = indicator()
+    del thing["created_by_ref"]
+    post(stores, first, "council", thing)
+    with stores.released.transaction() as db:
+        contributions.let_out(db, waiting(stores.released)[0].submission_id, clock=lambda: NOW)
+    later = thing | {"modified": "2026-11-20T01:00:00.000Z", "revoked": True}
+    assert post(stores, second, "council", later)["failure_count"] == 1
+    assert post(stores, first, "council", later)["success_count"] == 1
+
+
+def test_the_level_at_posting_is_the_level_in_the_feed(stores: Stores) -> None:
+    """A marking of one's own counts, also after it was let out by itself."""
+    own, extension = member(stores, "council"), {"extension_type": "property-extension", "tlp_2_0": "amber+strict"}
+    strict = {"type": "marking-definition", "spec_version": "2.1", "id": f"marking-definition--{uuid4()}"}
+    strict |= {"created": STARTED, "name": "own", "extensions": {ids.TLP_EXTENSION: extension}}
+    post(stores, own, "council", strict)
+    with stores.released.transaction() as db:
+        contributions.let_out(db, waiting(stores.released)[0].submission_id, clock=lambda: NOW)
+    both = indicator(object_marking_refs=[ids.TLP_MARKING[TLP.GREEN], strict["id"]])
+    post(stores, own, "council", strict, both)
+    with stores.released.transaction() as db:
+        assert contributions.let_out(db, waiting(stores.released)[0].submission_id, clock=lambda: NOW) == 1
+    assert both not in seen(stores, "council", TLP.AMBER) and both in seen(stores, "council", TLP.AMBER_STRICT)
+
+
+def test_odd_references_do_not_stop_anybody(stores: Stores) -> None:
+    own = member(stores, "council")
+    assert post(stores, own, "council", indicator(x_foo_refs=[{}, [1]]))["pending_count"] == 0
+
+
+def test_what_comes_into_view_again_is_added_anew(stores: Stores) -> None:
+    own, thing = member(stores, "council"), indicator(tlp=TLP.GREEN)
+    later = thing | {"modified": "2026-11-20T01:00:00.000Z"}
+    sandbox = sandbox_of(own)
+    for one in (thing, indicator(), later):
+        post(stores, own, sandbox, one)
+    with stores.released.transaction() as db:
+        collection = known(feed.caller_of_account(db, own.viewer.account_id or uuid4(), now=NOW)).collections[0]
+        passed = max(collection.news)
+        versions = frozenset({later["modified"]})
+        contributions.remove(db, sandbox, thing["id"], versions=versions, by=own.viewer, now=NOW)
+    with stores.released.reading() as db:
+        row = next(
+            one
+            for one in known(feed.caller_of_account(db, own.viewer.account_id or uuid4(), now=NOW)).collections
+            if one.id == sandbox
+        )
+        page = pages.read(db, row, viewer=own.viewer, wanted=Wanted(passed), limit=9)
+    assert objects_of(page) == [thing]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +267,7 @@ def test_only_its_creator_adds_a_version_to_what_is_there(stores: Stores) -> Non
         feed.publish(db, [released], aliases=["council"], tlp=TLP.GREEN, clock=lambda: NOW)
     later = {"modified": "2026-11-20T01:00:00.000Z", "revoked": True, "created_by_ref": IDENTITY}
     told = post(stores, own, "council", thing | later, thing)
-    assert told["failures"][0]["message"] == "only the creator of an object adds versions to it"
+    assert told["failures"][0]["message"] == "only who gave an object adds versions to it"
     assert told["success_count"] == 1, "what is there already is no failure"
 
 
@@ -214,9 +286,9 @@ def test_a_large_post_waits_for_a_worker_that_acts_with_the_rights_of_that_momen
     assert [one["status"] for one in told] == ["pending", "pending"]
     assert {one["pending_count"] for one in told} == {len(many)} == {len(one["pendings"]) for one in told}
     with stores.released.transaction() as db:
-        account_id = own.viewer.account_id
+        account_id, reads_only = own.viewer.account_id, FeedRights(frozenset({"council"}), TLP.AMBER, sandbox=True)
         assert account_id is not None
-        feed.put_account(db, account_id, username="x", rights=FeedRights(frozenset({"council"}), TLP.AMBER), keys=[])
+        feed.put_account(db, account_id, username="x", rights=reads_only, keys=[])
     for _ in range(2):
         with stores.released.transaction() as db:
             assert contributions.complete_next(db, now=NOW)
@@ -257,12 +329,13 @@ def test_sandboxes_are_emptied_every_night_and_nothing_else_is(stores: Stores) -
     post(stores, own, sandbox_of(own), indicator(), now=before_the_night)
     post(stores, own, "council", indicator(), now=before_the_night)
     with stores.released.transaction() as db:
-        assert contributions.empty_sandboxes(db, now=NOW.replace(hour=17, minute=59)) == 0
-        assert contributions.empty_sandboxes(db, now=after_it) == 1
-        assert contributions.empty_sandboxes(db, now=after_it) == 0
+        assert contributions.sandboxes(db) == [sandbox_of(own)]
+        assert contributions.empty_sandbox(db, sandbox_of(own), now=NOW.replace(hour=17, minute=59)) == 0
+        assert contributions.empty_sandbox(db, sandbox_of(own), now=after_it) == 1
+        assert contributions.empty_sandbox(db, sandbox_of(own), now=after_it) == 0
     post(stores, own, sandbox_of(own), indicator(), now=after_it)
     with stores.released.transaction() as db:
-        assert contributions.empty_sandboxes(db, now=after_it + timedelta(hours=20)) == 0
+        assert contributions.empty_sandbox(db, sandbox_of(own), now=after_it + timedelta(hours=20)) == 0
     assert len(waiting(stores.released)) == 1
 
 

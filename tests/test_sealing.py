@@ -20,6 +20,7 @@ from exchange.pages import Page, Wanted
 from exchange.sharing import TLP, FeedViewer
 from exchange.stores import Stores
 from taxii_server import ready
+from tests.conftest import NOW
 from tests.test_feed import collection_of, objects_of, put, thing, viewer
 
 pytestmark = pytest.mark.timeout(300)
@@ -67,7 +68,7 @@ def remove(stores: Stores, alias: str, number: int) -> None:
     with stores.released.transaction() as db:
         collection = feed.lock(db, collection_of(db, alias).id)
         own = (Entry.collection_id == collection.id, Entry.stix_id == thing(number).stix_id)
-        feed.remove(db, collection, db.scalars(select(Entry.date_added).where(*own)).all())
+        feed.remove(db, collection, db.scalars(select(Entry.date_added).where(*own)).all(), now=NOW)
 
 
 STEPS = st.one_of(
@@ -164,6 +165,30 @@ def test_the_packed_page_is_one_gzip_member_of_the_same_bytes(stores: Stores) ->
     assert unpacker.eof and not unpacker.unused_data
     assert told == gzip.decompress(body) == ready.envelope(plain, "objects", "token")
     assert json.loads(told)["next"] == "token"
+
+
+@pytest.mark.parametrize("resealed", [False, True])
+def test_a_packed_walk_over_what_was_superseded_is_whole(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, resealed: bool
+) -> None:
+    monkeypatch.setattr(sealing, "PAGE", 10)
+    alias, told, after = new_collection(stores), [], 0
+    put(stores, *[thing(1000 + n) for n in range(20)], aliases=(alias,))
+    sealing.seal(stores.released)
+    put(stores, *[thing(1000 + n, 2) for n in range(10)], aliases=(alias,))
+    if resealed:
+        sealing.seal(stores.released)
+    who = reader(stores, alias, TLP.GREEN)
+    with stores.released.reading() as db:
+        collection = collection_of(db, alias)
+        while True:
+            page = pages.read(db, collection, viewer=who, wanted=Wanted(after), limit=10, packed=True)
+            body = ready.envelope(page, "objects", None)
+            told += json.loads(gzip.decompress(body) if page.packed else body)["objects"]
+            if not page.more:
+                break
+            after = page.last
+    assert sorted(one["id"] for one in told) == sorted(thing(1000 + n).stix_id for n in range(20))
 
 
 def test_an_empty_page_is_an_empty_envelope() -> None:

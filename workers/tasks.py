@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from config import Settings
 from exchange import accounts, audit, carrying, contributions, editions, findings, idempotency, outbox, sealing
+from exchange.db import Store
+from exchange.errors import Unavailable
 from exchange.stores import Stores
 from exchange.times import utcnow
 
@@ -133,7 +135,8 @@ def drain() -> None:
 @shared_task(name="feed.carry-notes")
 def carry_notes() -> None:
     """Carry what pollers did into the audit chain."""
-    carrying.notes(house().stores)
+    while carrying.notes(house().stores):
+        pass
 
 
 @shared_task(name="feed.settle")
@@ -145,9 +148,21 @@ def settle_submissions() -> None:
             waiting = contributions.any_waits(db)
         if not waiting:
             return
+        if not _settle_next(released):  # Another worker has it.
+            return
+
+
+def _settle_next(released: Store) -> bool:
+    try:
         with released.transaction() as db:
-            if not contributions.complete_next(db, now=utcnow()):  # Another worker has it.
-                return
+            return contributions.complete_next(db, now=utcnow())
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  Whatever is wrong with it, it must not keep all others waiting.
+        _log.error("submission.failed", kind=type(error).__name__, exc_info=True)
+        with released.transaction() as db:
+            contributions.give_up_next(db, now=utcnow())
+        return True
 
 
 @shared_task(name="feed.seal")
@@ -170,10 +185,18 @@ def sweep() -> None:
         answers = idempotency.forget(db, now=utcnow())
         failures = accounts.forget_failures(db, now=utcnow())
         carrying.forget_carried(db, now=utcnow())
-    with house().stores.released.transaction() as db:
-        sandboxed = contributions.empty_sandboxes(db, now=utcnow())
+    released = house().stores.released
+    with released.reading() as db:
+        sandboxes, thin = contributions.sandboxes(db), sealing.thin(db)
+    sandboxed = 0
+    for collection_id in sandboxes:  # One at a time, so that nobody waits for all.
+        with released.transaction() as db:
+            sandboxed += contributions.empty_sandbox(db, collection_id, now=utcnow())
+    for collection_id in thin:
+        with released.transaction() as db:
+            sealing.give_up(db, collection_id)
+    with released.transaction() as db:
         statuses = contributions.forget_statuses(db, now=utcnow())
-        sealing.renew_thin(db)
     _log.info(
         "swept", answers=answers, sign_in_failures=failures, sandbox_entries=sandboxed, submission_statuses=statuses
     )

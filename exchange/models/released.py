@@ -111,8 +111,7 @@ class SealedPage(ReleasedBase):
 class Submission(ReleasedBase):
     """Objects that an account posted, and what became of each: a TAXII status resource.
 
-    `envelope` is there while the objects wait for a worker. `decided_at` is when a person let them out of quarantine,
-    or refused them.
+    `envelope` is there while the objects wait for a worker.
     """
 
     __tablename__ = "submission"
@@ -122,7 +121,6 @@ class Submission(ReleasedBase):
     collection_id: Mapped[UUID] = mapped_column(ForeignKey("collection.id"))
     requested_at: Mapped[datetime]
     completed_at: Mapped[datetime | None] = mapped_column(index=True)
-    decided_at: Mapped[datetime | None]
     status: Mapped[bytes]
     envelope: Mapped[bytes | None]
 

@@ -13,9 +13,11 @@ context.configure(
 )
 if sqlite:  # A table is changed by making it anew, and its rows are referred to meanwhile.
     connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
-with context.begin_transaction():
-    if not sqlite:
-        connection.exec_driver_sql("SET lock_timeout = '5s'")
-    context.run_migrations()
-if sqlite:
-    connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
+try:
+    with context.begin_transaction():
+        if not sqlite:
+            connection.exec_driver_sql("SET lock_timeout = '5s'")
+        context.run_migrations()
+finally:
+    if sqlite:
+        connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
