@@ -307,7 +307,7 @@ class Door:
         real = getattr(psycopg.Cursor, name)
 
         def counted(cursor: Any, text: Any, *given: Any, **more: Any) -> Any:
-            if text != "SELECT 1":  # Whether a connection lives is asked of those that were used before.
+            if text not in ("SELECT 1", ";"):  # Whether a connection lives is asked of those used before.
                 self._count()
             return real(cursor, text, *given, **more)
 
