@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from exchange.models import ClientHabit, Collection
-from exchange.polls import Habit
+from exchange.polls import COUNTED, Habit
 from exchange.tables import table
 
 _SILENT = timedelta(days=1)
@@ -97,21 +97,7 @@ _RULES: Mapping[str, _Rule] = {
     "no_version": lambda counted, _: counted.no_version,
 }
 
-SHOWN = (
-    "polls",
-    "empty_polls",
-    "objects",
-    "restarts",
-    "repeated",
-    "skipped",
-    "future",
-    "furthest_ahead_s",
-    "unknown_parameters",
-    "no_version",
-    "wrong_media",
-)
-
 
 def counters(habit: Habit) -> dict[str, Any]:
     """Every counter by its name, zero for what was never counted."""
-    return {name: getattr(habit.counted, name) if habit.counted else 0 for name in SHOWN}
+    return {name: getattr(habit.counted, name) if habit.counted else 0 for name in COUNTED}

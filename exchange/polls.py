@@ -85,8 +85,7 @@ def _count(db: Session, key: tuple[UUID, UUID], notes: Sequence[Note]) -> None:
 
 
 _MOST = 2**31 - 1
-_COUNTERS = (
-    "position",
+COUNTED = (
     "polls",
     "empty_polls",
     "objects",
@@ -99,6 +98,9 @@ _COUNTERS = (
     "no_version",
     "wrong_media",
 )
+"""What is counted of a client, in the order in which it is shown."""
+
+_COUNTERS = ("position", *COUNTED)
 
 
 def _count_poll(db: Session, habit: ClientHabit, note: Note) -> None:

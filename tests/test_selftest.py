@@ -40,7 +40,7 @@ MINUTE = timedelta(minutes=1)
 
 def make_habit(*, alias: str = "council", offered: int = 10, polled_at: datetime | None = NOW, **counted: Any) -> Habit:
     """A client that polled well, but for what is told."""
-    zeros = dict.fromkeys((*habits.SHOWN, "position"), 0)
+    zeros = dict.fromkeys((*polls.COUNTED, "position"), 0)
     own = ClientHabit(
         since=NOW, polled_at=polled_at, **(zeros | {"polls": 100, "objects": 10, "restarts": 1} | counted)
     )
