@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CATALOGUES := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: start test lint lock lossless measure bench bench-large clean
+.PHONY: start test lint lock lossless pictures measure bench bench-extraction bench-large clean
 
 start: .venv/.runtime $(CATALOGUES:.po=.mo)
 	@$(BIN)/noroshi start
@@ -19,11 +19,17 @@ lint: .venv/.test $(CATALOGUES:.po=.mo)
 lossless: .venv/.test ## The long run: a hundred thousand versions, four writers, eight pollers, both databases.
 	NOROSHI_LOSSLESS_OBJECTS=100000 $(BIN)/python -m pytest -v tests/test_lossless.py
 
+pictures: .venv/.test ## Every page, small and large, in both languages, into docs/pictures/pages; needs Chromium.
+	$(BIN)/python -m tests.gallery
+
 measure: .venv/.runtime
 	@$(BIN)/noroshi measure
 
 bench: .venv/.test
 	@$(BIN)/python -m bench run
+
+bench-extraction: .venv/.test
+	@$(BIN)/python -m bench extraction
 
 bench-large: .venv/.test
 	@$(BIN)/python -m bench large

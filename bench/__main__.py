@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from bench import chart, large, report
+from bench.extraction import extraction_command
 from bench.run import Wish, run
 from bench.servers import ROOT
 
@@ -50,6 +51,9 @@ def main() -> None:
     """
 
 
+main.add_command(extraction_command, "extraction")
+
+
 @main.command("run")
 @_objects
 @_databases
@@ -70,17 +74,20 @@ def run_command(objects: int, databases: Sequence[str], postgresql: str, skip_pe
 @_databases
 @_server
 def large_command(objects: int, databases: Sequence[str], postgresql: str) -> None:
-    """Compare a large collection with one of 100,000; with the defaults, also write docs/bench/large.md.
+    """Compare a large collection with one of 100,000; at the default size, also write docs/bench/large.md.
 
     Loads and seals for many minutes before it measures, and refuses if the disk is too small.
     """
     wish = large.LargeWish(objects, _named(databases), postgresql)
     click.echo(large.needed(wish), err=True)
     large.refuse_if_full(wish)
-    text = report.large(large.rows(large.run(wish), objects), objects)
-    click.echo(text)
-    if objects == _LARGE and len(wish.databases) == len(_NAMES):
-        _keep("large.md", text)
+    found: list[large.Growth] = []
+    for growth in large.run(wish):  # An hour's work is kept before the next hour begins.
+        found.append(growth)
+        text = report.large(large.rows(found, objects), objects)
+        click.echo(text)
+        if objects == _LARGE:
+            _keep("large.md", text)
 
 
 def _named(databases: Sequence[str]) -> list[str]:

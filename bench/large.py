@@ -81,9 +81,8 @@ def refuse_if_full(wish: LargeWish) -> None:
 # --- measuring -----------------------------------------------------------------------------------------
 
 
-def run(wish: LargeWish) -> list[Growth]:
-    """Measure one database after the other."""
-    found = []
+def run(wish: LargeWish) -> Iterator[Growth]:
+    """Measure one database after the other, and tell of each as soon as it is measured."""
     with pollers(len(wish.databases) * 8) as asking:
         for name in wish.databases:
             folder = CACHE / "large"
@@ -91,8 +90,7 @@ def run(wish: LargeWish) -> list[Growth]:
             folder.mkdir(parents=True)
             with ExitStack() as stack:
                 stack.callback(shutil.rmtree, folder)
-                found.append(_OneDatabase(wish, name, folder, stack, asking).measure())
-    return found
+                yield _OneDatabase(wish, name, folder, stack, asking).measure()
 
 
 @dataclass

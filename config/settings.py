@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 PREFIX = "NOROSHI_"
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 
 
 class Installation(StrEnum):
@@ -51,6 +54,14 @@ class Settings:
     login_hours: int = _setting("Hours after which a person signs in again.", 12)
     claim_lease_s: int = _setting("Seconds that a worker may hold an event before another may take it.", 60)
     max_page_size: int = _setting("Objects in one TAXII page at most (1 to 1000).", 1000)
+    public_url: str = _setting("Address of the portal as people type it, for links in mails and calendars.", "")
+    mail_url: str = _setting(
+        "Mail server, smtp://user:password@host:587/?starttls=1; name and password with %XX for @ : / ? # and %. "
+        "Empty: no mail goes out, and it waits.",
+        "",
+    )
+    mail_from: str = _setting("Address that mails come from; needed with a mail server.", "")
+    local_webhooks: bool = _setting("1 in a demo or an exercise: webhooks may also lead to http://127.0.0.1.", False)
 
     @property
     def embedded(self) -> bool:
@@ -76,6 +87,11 @@ class Settings:
     def portal_url(self) -> str:
         """The portal as seen from this machine."""
         return f"http://{_bracketed(self.host)}:{self.portal_port}"
+
+    @property
+    def linked_url(self) -> str:
+        """The portal as seen by people, without a slash at its end."""
+        return self.public_url.rstrip("/") or self.portal_url
 
     @property
     def taxii_url(self) -> str:
@@ -170,7 +186,35 @@ def _contradictions(settings: Settings) -> list[str]:
         wrong.append("NOROSHI_KEYS: must not lie inside NOROSHI_VAR, or a copy of the data carries its keys")
     if settings.max_page_size > 1000:
         wrong.append("NOROSHI_MAX_PAGE_SIZE: at most 1000")
+    if settings.local_webhooks and settings.installation is Installation.LIVE:
+        wrong.append("NOROSHI_LOCAL_WEBHOOKS: a live installation never connects to itself")
+    return wrong + _mail_faults(settings)
+
+
+def _mail_faults(settings: Settings) -> list[str]:
+    wrong = []
+    if settings.public_url and not _is_url(settings.public_url, {"http", "https"}):
+        wrong.append("NOROSHI_PUBLIC_URL: expected an address such as https://report.example.jp")
+    if settings.mail_url and not (_is_url(settings.mail_url, {"smtp"}) and _asks_for_no_more(settings.mail_url)):
+        # The value is not repeated: it holds a password.
+        wrong.append("NOROSHI_MAIL_URL: expected smtp://user:password@host:587/?starttls=1")
+    if settings.mail_url and not _MAILBOX.fullmatch(settings.mail_from):
+        wrong.append("NOROSHI_MAIL_FROM: expected a mail address, since NOROSHI_MAIL_URL is set")
     return wrong
+
+
+def _asks_for_no_more(mail_url: str) -> bool:
+    """A misspelt `starttls` would send the password in the clear."""
+    parts = urlsplit(mail_url)
+    return parts.query in {"", "starttls=0", "starttls=1"} and parts.path in {"", "/"}
+
+
+def _is_url(text: str, schemes: set[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and text.isprintable()
+    except ValueError:
+        return False
 
 
 def _bracketed(host: str) -> str:

@@ -72,6 +72,13 @@ def _near(value: datetime, info: ValidationInfo) -> datetime:
     return value
 
 
+def _past(value: datetime, info: ValidationInfo) -> datetime:
+    now: datetime | None = (info.context or {}).get("now")
+    if now is not None and value > now + _FUTURE_SLACK:
+        raise wrong("too-late")
+    return value
+
+
 def _unix_lines(value: object) -> object:
     return re.sub(r"\r\n?", "\n", value) if isinstance(value, str) else value
 
@@ -132,6 +139,7 @@ Text = Annotated[str, BeforeValidator(_unix_lines), AfterValidator(_printable)]
 LISTED = BeforeValidator(_listed)
 NOT_EMPTY = AfterValidator(_at_least_one)
 PRINTABLE = AfterValidator(_printable)
+Past = Annotated[Time, AfterValidator(_past)]
 Moment = Annotated[Time, AfterValidator(_near)]
 Paste = Annotated[Text, AfterValidator(_pasteable)]
 Phone = Annotated[str, Field(max_length=40), AfterValidator(_phone)]

@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, contributions, desk, editions, feed, outbox, polls, sectors, sharing
+from exchange import accounts, audit, contributions, desk, editions, feed, incidents, outbox, polls, sectors, sharing
 from exchange.db import add_if_absent
 from exchange.errors import NotFound, NotPermitted
 from exchange.feed import Clock, KeyOnFile, Publication
+from exchange.incidents import Filed, Filing
 from exchange.models import ApiKey, CarriedNote, FeedAccount, Organization, Person, Poll
 from exchange.sharing import TLP, Kind, Permission
 from exchange.stix.portal import fixed_objects
@@ -31,8 +32,40 @@ def release(stores: Stores, edition_id: UUID, *, clock: Clock) -> int:
         # Whoever waits here for another worker must see what that worker saw: nothing is read before the lock.
         edition = editions.lock(db, edition_id)
         prepared = editions.prepare(db, edition, desk.released_text(db, edition.case_id), now=clock())
-    with stores.released.transaction() as db:
-        return feed.publish(db, prepared.objects, aliases=prepared.aliases, tlp=prepared.tlp, clock=clock)
+    with stores.case.transaction() as db:
+        # Held until the feed has it: what is withdrawn meanwhile must not come after its withdrawal.
+        if editions.lock(db, edition_id).withdrawn_at and prepared.objects:
+            return 0
+        with stores.released.transaction() as released:
+            added = feed.publish(released, prepared.objects, aliases=prepared.aliases, tlp=prepared.tlp, clock=clock)
+            _retire(released, prepared, clock)
+            return added
+
+
+def _retire(released: Session, release: editions.Release, clock: Clock) -> None:
+    aliases, tlp = release.aliases, release.tlp
+    feed.retire(released, release.revoked, release.gone, aliases=aliases, tlp=tlp, clock=clock)
+
+
+def file(stores: Stores, ref: str, changes: object, filing: Filing, *, clock: Clock) -> Filed:
+    """File what is new about a case. Where the reporter shares less than before, the feed knows it first.
+
+    Raises: Invalid, NotFound, NotPermitted, WrongState; Unavailable, and nothing was kept.
+    """
+    with stores.case.transaction() as db:
+        return file_in(db, stores, ref, changes, filing, clock=clock)
+
+
+def file_in(db: Session, stores: Stores, ref: str, changes: object, filing: Filing, *, clock: Clock) -> Filed:
+    """`file`, in a transaction of the case store that is open already."""
+    case = incidents.hold(db, incidents.find_own(db, ref, filing.by).id)
+    filed = incidents.update(db, case, changes, filing, now=clock())
+    taken_back = editions.withdraw(db, case, by=filing.by, now=clock())
+    if taken_back:
+        with stores.released.transaction() as released:
+            for release in taken_back:
+                _retire(released, release, clock)
+    return filed
 
 
 def account(stores: Stores, person_id: UUID, *, now: datetime) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -14,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 import migrations
@@ -32,6 +33,7 @@ _OUTGROWN = """
     FROM pg_stat_user_tables AS s JOIN pg_class AS c ON c.oid = s.relid
 """
 _BINARY = 1  # psycopg.pq.Format
+_READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 
 
 class _Cut(Exception):
@@ -116,6 +118,10 @@ class Store:
                 yield db
         except self._unanswered as error:
             raise Unavailable("the database does not answer") from error
+        except InternalError as error:
+            if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
+                raise
+            raise Unavailable("the database takes nothing at the moment") from error
 
     def migrate(self) -> None:
         """Bring the schema to the head of its history."""
@@ -193,7 +199,8 @@ def _bare_engine(url: str, **more: Any) -> sa.Engine:
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite and parsed.database:
         Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, pool_size=10, max_overflow=60, pool_timeout=30, hide_parameters=True, **more)
+    pool = {"pool_size": 10, "max_overflow": 60, "pool_timeout": 30}
+    engine = sa.create_engine(parsed, hide_parameters=True, json_deserializer=orjson.loads, **pool, **more)
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
     return engine

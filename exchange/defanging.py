@@ -1,122 +1,140 @@
-"""Indicators made harmless for display, and read back: live text with a map to where it was typed."""
+"""Indicators made harmless for display, and text with harmless ones read back as it acts."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator
+from heapq import merge
 
-_OPEN, _CLOSE = r"[ \t]?[\[({<【〔]", r"[\])}>】〕][ \t]?"
-_OPEN_TWICE, _CLOSE_TWICE = r"[ \t]?[\[({<【〔]{1,2}", r"[\])}>】〕]{1,2}[ \t]?"
-_DOT, _AT = "(?:dot|ドット|ト\u3099ット)", "(?:at|アットマーク|アット)"
-_AFTER, _BEFORE = "(?<=[0-9A-Za-z])", "(?=[0-9A-Za-z])"
+from exchange.extraction_text import ALNUM, WORDS, Change, Live, changed, is_alnum, spelled_plainly
+
+_OPEN, _CLOSE = r"\[({<【〔「『", r"[\])}>】〕」』]"
+_DOT, _AT = r"(?i:dot)|ドット|ト\u3099ット", "(?i:at)|アットマーク|アット"
+# The first character is of one class, so that the engine passes over all others at once.
 _DEFANGED = re.compile(
-    rf"(?P<dot>{_OPEN_TWICE}[ \t]?(?:\\?[.。]|{_DOT})[ \t]?{_CLOSE_TWICE}"
-    rf"|{_AFTER}(?:\[\.|\.\]|\\\.|[ \t]?ドット[ \t]?){_BEFORE})"
-    rf"|(?P<spoken>{_AFTER} dot {_BEFORE})"
-    rf"|(?P<at>{_OPEN}[ \t]?(?:@|{_AT})[ \t]?{_CLOSE}|{_AFTER}[ \t]?アット(?:マーク)?[ \t]?{_BEFORE})"
-    r"|(?P<authority>[\[({]:?//[\])}]|[\[({]:/[\])}]/)|(?P<colon>[\[({]:[\])}])|(?P<slash>[\[({]/[\])}])"
-    r"|[\[({](?P<scheme>h[tx*_#]{2}ps?|f[tx]ps?)[\])}](?=:|[\[({]:)|(?<=[pP])[\[(](?P<secure>s)[\])](?=:|[\[({]:)",
-    re.IGNORECASE,
+    rf"[{_OPEN}\]\\ドトア&](?:(?<=[{_OPEN}])(?=[ \t.。:/\\@dDドトaAアhHfFsS{_OPEN}])(?:"
+    rf"(?P<dot>[{_OPEN}]?[ \t]?(?:\\?[.。]|{_DOT})[ \t]?{_CLOSE}{{1,2}})|(?P<at>[ \t]?(?:@|{_AT})[ \t]?{_CLOSE})"
+    r"|(?P<authority>:?//[\])}]|:/[\])}]/)|(?P<colon>:[\])}])|(?P<slash>/[\])}])|(?P<colons>(?<=[0-9A-Fa-f].)::[\])}])"
+    r"|(?P<scheme>(?i:h[tx*_#]{2}ps?|f[tx]ps?))[\])}](?=:|[\[({]:)|(?<=[pP].)(?P<secure>[sS])[\])](?=:|[\[({]:)"
+    r"|(?P<opened>(?<=[0-9A-Za-z]\[)\.(?=[0-9A-Za-z])))"
+    r"|(?P<closed>(?<=[0-9A-Za-z]\.\])(?=[0-9A-Za-z]))|(?<=\\)\\?(?P<escaped>[./=_:-])"
+    r"|(?P<dot_word>(?<=ド)ット|(?<=ト)\u3099ット)|(?P<at_word>(?<=ア)ット(?:マーク)?)"
+    r"|(?P<entity>(?<=&)(?:\#46|\#x2[eE]|period);))"
 )
-_PLAIN = {"dot": ".", "at": "@", "authority": "://", "colon": ":", "slash": "/"}
-_STOPS = re.compile(r"[0-9A-Za-z.。-]+")
-_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_SPOKEN = re.compile(
+    r" (?:(?P<spoken>(?i:dot))|(?P<spaced>\.)|(?P<at_spoken>AT(?= [0-9A-Za-z-]{1,63}+ DOT )))(?= [0-9A-Za-z])"
+)
+_PLAIN = {
+    "dot": ".", "at": "@", "authority": "://", "colon": ":", "colons": "::", "slash": "/", "opened": ".", "closed": "",
+    "dot_word": ".", "at_word": "@", "entity": ".", "spoken": ".", "spaced": ".", "at_spoken": "@",
+}  # fmt: skip
+_ARTICLES = frozenset({"the", "a", "an", "this", "that", "of", "and", "or", "every", "each", "some", "any", "no"})
+_LABEL = re.compile(r"([0-9A-Za-z-]{1,63}+)(?P<more> dot | \.)?", re.IGNORECASE)
+_SOFT_BREAK = re.compile("=\r?\n")
+_QUOTED = re.compile("=(?:\r?\n|([0-9A-F]{2}))")
+_STOPS = re.compile(r"(?<![0-9A-Za-z.。-])[0-9A-Za-z.-]*+。[0-9A-Za-z.。-]*+")
 _URL = re.compile(r"([a-z0-9+.-]+)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _LIVE_DOT = re.compile(r"(?<!\[)\.(?!\])")
 _LIVE_COLON = re.compile(r"(?<!\[):(?!\])")
 
 
-@dataclass(frozen=True)
-class Live:
-    """Text as it acts: for each of its characters, where the typed text it stands for starts and ends."""
-
-    text: str
-    starts: Sequence[int]
-    ends: Sequence[int]
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """Positions in the typed text."""
-        return self.starts[start], self.ends[end - 1]
-
-    def was_defanged(self, start: int, end: int) -> bool:
-        return any(self.ends[at] - self.starts[at] > 1 for at in range(start, end))
-
-
 def refang(text: str) -> Live:
-    """NFKC without what cannot be seen, every bracketed or spoken dot, at and colon made plain.
+    """Plainly spelled, without what mail leaves in it, every bracketed, escaped or spoken dot, at and colon made plain.
 
     Scheme words (hxxp) stay as they are: they mean something only at the start of a URL.
     """
-    live = _spelled_plainly(text)
-    pieces: list[tuple[str, int, int]] = []
-    done = 0
-    for match in _DEFANGED.finditer(live.text):
-        plain = _meaning(match, live.text)
-        if plain is not None:
-            pieces += [("", done, match.start()), (plain, match.start(), match.end())]
-            done = match.end()
-    return _with_dots(_joined(live, [*pieces, ("", done, len(live.text))]))
+    live = _unquoted(spelled_plainly(text))
+    return _with_dots(changed(live, _changes(live.text)))
 
 
-def _spelled_plainly(text: str) -> Live:
-    plain = [_plain(char) for char in text]
-    places = [at for at, spelled in enumerate(plain) for _ in spelled]
-    return Live("".join(plain), places, [at + 1 for at in places])
+def _unquoted(live: Live) -> Live:
+    """Without the soft line breaks and escapes of quoted-printable, if the text has both."""
+    if _SOFT_BREAK.search(live.text) is None or "=3D" not in live.text:
+        return live
+    return changed(live, ((one.start(), one.end(), _octet(one[1])) for one in _QUOTED.finditer(live.text)))
 
 
-@lru_cache(maxsize=8192)
-def _plain(char: str) -> str:
-    """Circled digits and footnote marks become a space, lest they grow onto the address beside them."""
-    kind = unicodedata.category(char)
-    if kind == "Cf" or "\ufe00" <= char <= "\ufe0f":
+def _octet(digits: str | None) -> str:
+    """What is no ASCII is a part of some other letter, and separates as that would."""
+    if digits is None:
         return ""
-    if kind == "No":
-        return " "
-    return "-" if char in _DASHES else unicodedata.normalize("NFKC", char)
+    return chr(int(digits, 16)) if digits < "80" else " "
 
 
-def _meaning(match: re.Match[str], text: str) -> str | None:
-    kind = match.lastgroup or ""
-    if kind == "spoken":
-        return "." if _is_a_name_being_spelled(text[max(0, match.start() - 64) : match.start()]) else None
-    return _PLAIN.get(kind) or match[kind]
+def _changes(text: str) -> Iterator[Change]:
+    done = 0
+    spoken = _SPOKEN.finditer(text) if " . " in text or " dot " in text.lower() else ()
+    for match in merge(_DEFANGED.finditer(text), spoken, key=lambda match: match.start()):
+        change = _change(match, text)
+        if change and change[0] >= done:
+            yield change
+            done = change[1]
 
 
-def _is_a_name_being_spelled(before: str) -> bool:
-    """Of «evil-1 dot com» and «the dot com boom», the first."""
-    return re.search(r"[-0-9]", before.rsplit(None, 1)[-1]) is not None
+def _change(match: re.Match[str], text: str) -> Change | None:
+    kind, (start, end) = match.lastgroup or "", match.span()
+    if kind == "escaped":
+        return _unescaped(match, text)
+    if kind == "authority" and text[start - 1 : start] == ":":
+        start -= 1
+    if kind == "dot" and text[start - 1 : start] == "." and is_alnum(text, start - 2):
+        start -= 1
+    if kind in {"dot", "at", "dot_word", "at_word", "spoken", "spaced", "at_spoken"}:
+        start, end = _with_blanks(text, start, end)
+    if kind in {"dot_word", "at_word"} and not (is_alnum(text, start - 1) and is_alnum(text, end)):
+        return None
+    if kind in {"spoken", "spaced"} and not _is_a_name_being_spelled(text, start, end):
+        return None
+    return start, end, _PLAIN.get(kind, match[kind] if kind in {"scheme", "secure"} else "")
 
 
-def _joined(live: Live, pieces: list[tuple[str, int, int]]) -> Live:
-    """Each piece is (its new text, or nothing to keep it, start, end)."""
-    text: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for plain, start, end in pieces:
-        if plain:
-            first, last = live.span(start, end)
-            starts += [first] * len(plain)
-            ends += [last] * len(plain)
-        else:
-            starts += live.starts[start:end]
-            ends += live.ends[start:end]
-        text.append(plain or live.text[start:end])
-    return Live("".join(text), starts, ends)
+def _with_blanks(text: str, start: int, end: int) -> tuple[int, int]:
+    """With a blank on either side, where a letter or digit stands beyond it."""
+    if text[start - 1 : start] in {" ", "\t"} and is_alnum(text, start - 2):
+        start -= 1
+    if text[end : end + 1] in {" ", "\t"} and is_alnum(text, end + 1):
+        end += 1
+    return start, end
+
+
+def _unescaped(match: re.Match[str], text: str) -> Change | None:
+    start, end, char = match.start(), match.end(), match["escaped"]
+    between = is_alnum(text, start - 1) and (is_alnum(text, end) or text.startswith(("//", "\\"), end))
+    if char != "/" and (not between or _is_in_windows_path(text, start)):
+        return None
+    return start, end, char
+
+
+def _is_in_windows_path(text: str, at: int) -> bool:
+    return text[max(0, at - 64) : at].rstrip(ALNUM + "_ -").endswith("\\")
+
+
+def _is_a_name_being_spelled(text: str, start: int, end: int) -> bool:
+    r"""Of «evil-1 dot com» and «the dot com boom», the first; of «203 . 0 . 113 . 5» and «end . Next», too."""
+    before, label = text[max(0, start - 64) : start].rsplit(None, 1), _LABEL.match(text, end)
+    if not is_alnum(text, start - 1) or label is None:
+        return False
+    word, following = before[-1].lower(), label[1].lower()
+    if word.isdigit() or following.isdigit():
+        return word.isdigit() and following.isdigit()
+    is_odd = not word.isalpha() or label["more"] is not None
+    return word not in _ARTICLES and (is_odd or following in WORDS["ordinary_endings"])
 
 
 def _with_dots(live: Live) -> Live:
-    return Live(_STOPS.sub(_dots_in_a_name, live.text), live.starts, live.ends)
+    if "。" not in live.text:
+        return live
+    return changed(live, ((one.start(), one.end(), _dots_in_a_name(one[0])) for one in _STOPS.finditer(live.text)))
 
 
-def _dots_in_a_name(run: re.Match[str]) -> str:
+def _dots_in_a_name(run: str) -> str:
     """A 。 is a dot only where no other dot is, and where the whole then reads as an address or a name."""
-    stops = run[0].strip("。")
+    stops = run.strip("。")
     as_name = stops.replace("。", ".")
-    is_name = "." not in stops and re.fullmatch(r"[0-9.]+|[0-9A-Za-z.-]*\.[A-Za-z]{2,24}", as_name)
-    return run[0].replace(stops, as_name) if stops and is_name else run[0]
+    ending = as_name.rpartition(".")[2]
+    is_name = 2 <= len(ending) <= 24 and ending.isalpha()
+    is_address = not as_name.strip("0123456789.")
+    return run.replace(stops, as_name) if stops and "." not in stops and (is_name or is_address) else run
 
 
 def defang(value: str, type: str) -> str:  # noqa: A002 -- the word of STIX.
@@ -129,9 +147,12 @@ def defang(value: str, type: str) -> str:  # noqa: A002 -- the word of STIX.
     if type == "email-addr":
         local, _, domain = value.replace("[@]", "@").rpartition("@")
         return f"{local}[@]{_LIVE_DOT.sub('[.]', domain)}"
-    if type == "ipv6-addr":
+    if type in {"ipv6-addr", "ipv6-cidr"}:
         value = _LIVE_COLON.sub("[:]", value)
-    return _LIVE_DOT.sub("[.]", value) if type in {"ipv4-addr", "ipv6-addr", "domain-name"} else value
+    return _LIVE_DOT.sub("[.]", value) if type in _HOSTS else value
+
+
+_HOSTS = frozenset({"ipv4-addr", "ipv6-addr", "ipv4-cidr", "ipv6-cidr", "domain-name", "onion-address"})
 
 
 def _defanged_url(url: str) -> str:

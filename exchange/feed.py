@@ -86,6 +86,38 @@ def publish(
     return sum(enter(db, collection, versions, Place(tlp.rank), now=now) for collection in chosen)
 
 
+def retire(
+    db: Session,
+    revoked: Sequence[Publication],
+    gone: Sequence[str],
+    *,
+    aliases: AbstractCollection[str],
+    tlp: TLP,
+    clock: Clock,
+) -> None:
+    """Take objects of ours back: revoked ones stay with their last version alone, the others go altogether."""
+    if not revoked and not gone:
+        return
+    publish(db, revoked, aliases=aliases, tlp=tlp, clock=clock)
+    last = {one.stix_id: one.key[1] for one in revoked}
+    for collection in lock_all(db):
+        if collection.alias in aliases:
+            dates = _earlier(db, collection, [*last, *gone], last)
+            remove(db, collection, dates, now=clock())
+
+
+def _earlier(db: Session, collection: Collection, stix_ids: Sequence[str], last: Mapping[str, str]) -> list[int]:
+    """The entries of these objects, but for the version that is their last. What members contributed is not ours."""
+    rows = select(Entry.date_added, Entry.stix_id, ObjectVersion.version).join(ObjectVersion)
+    rows = rows.where(Entry.collection_id == collection.id, Entry.contributor_id.is_(None))
+    return [
+        row.date_added
+        for some in in_parts(stix_ids)
+        for row in db.execute(rows.where(Entry.stix_id.in_(some)))
+        if row.version != last.get(row.stix_id)
+    ]
+
+
 def lock_all(db: Session) -> Sequence[Collection]:
     """Every collection of the exchange, locked, in their order."""
     shared = select(Collection).where(Collection.owner_id.is_(None))

@@ -12,9 +12,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, incidents, known_good, outbox, victims
+from exchange import accounts, attachments, audit, incidents, known_good, outbox, victims
 from exchange.db import add_if_absent, vault_of
 from exchange.extraction import Found, extract
+from exchange.listed import Listed, listed
 from exchange.models import Observable, Organization, ReportVersion
 
 # Pasted by a reporter and looked at by nobody yet: medium (STIX 2.1, appendix A).
@@ -29,20 +30,41 @@ class Finding:
 
     found: Found
     excluded: str | None
+    confidence: int = PASTED_CONFIDENCE
 
 
 def look_through(
-    db: Session, text: str, *, organization: Organization, callback: str | None, documentation_is_real: bool
+    db: Session,
+    text: str,
+    *,
+    organization: Organization,
+    callback: str | None,
+    documentation_is_real: bool,
+    rows: Sequence[Listed] = (),
+    attached: str = "",
 ) -> list[Finding]:
-    """Everything recognisable in `text`, once each, in its order, and what the reporter may be told of it.
+    """Everything recognisable in `text` and all that `rows` list, once each, and what the reporter may be told of it.
 
     Whether something belongs to another member is not looked at: the answer would tell who the members are.
+
+    Args:
+        attached: what the files of the report say. Nobody said that what stands there is hostile: a log is full of
+            customers. It is recognised, and waits for a person.
     """
-    found = extract(text, documentation_is_real=documentation_is_real)
+    found = {
+        (one.type, one.value): Finding(one, None) for one in extract(text, documentation_is_real=documentation_is_real)
+    }
+    for row in rows:
+        found[row.type, row.value] = Finding(Found(row.type, row.value, 0, 0), row.held, row.confidence)
+    for one in extract(attached, documentation_is_real=documentation_is_real):
+        found.setdefault((one.type, one.value), Finding(one, "attached"))
     own = accounts.profile_of(db, organization) if found else {}
     terms = victims.terms(own, callback=callback)
     ours = _Ours([own], documentation_is_real)
-    return [Finding(one, _reason(one, ours, terms) if n < _MOST else "too-many") for n, one in enumerate(found)]
+    return [
+        replace(one, excluded=(one.excluded or _reason(one.found, ours, terms)) if n < _MOST else "too-many")
+        for n, one in enumerate(found.values())
+    ]
 
 
 @dataclass(frozen=True)
@@ -92,6 +114,8 @@ def normalise(db: Session, version_id: UUID, *, now: datetime, documentation_is_
         organization=version.case.organization,
         callback=answers.get("callback"),
         documentation_is_real=documentation_is_real,
+        rows=listed(version.answers | answers, documentation_is_real=documentation_is_real),
+        attached=attachments.words_of(db, version),
     )
     members = _Ours([accounts.profile_of(db, row) for row in db.scalars(select(Organization))], documentation_is_real)
     for position, finding in enumerate(seen):
@@ -111,14 +135,14 @@ def _keep(db: Session, version_id: UUID, position: int, finding: Finding) -> Non
         type=finding.found.type,
         sealed_value=vault.seal(finding.found.value.encode(), at=f"observable:{row_id}"),
         fingerprint=vault.fingerprint(finding.found.type, finding.found.value),
-        confidence=PASTED_CONFIDENCE,
+        confidence=finding.confidence,
         excluded=finding.excluded,
     )
 
 
 def told(reason: str | None) -> str | None:
     """What a reporter is told of a reason: not whether a value is another member's."""
-    return "held" if reason in {"member", "victim-term", "too-many"} else reason
+    return "held" if reason in {"member", "victim-term", "too-many", "low-confidence", "attached"} else reason
 
 
 def kept(db: Session, version_id: UUID) -> Sequence[tuple[Observable, str]]:

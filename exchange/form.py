@@ -1,7 +1,8 @@
 """The quick report (速報): its fields, what may stand in them, and how to say what is wrong.
 
-The words, labels and options are data: `data/form.json` and `data/problems.json`. A test holds the
-dictionary and the model together. Source: the unified form, fields 1 to 13.
+The words, labels and options are data: `data/form.json`, the one dictionary of all stages, and `data/problems.json`.
+A test holds the dictionary and the model together. What later stages ask is in `exchange.updates`.
+Source: the unified form, fields 1 to 13.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -30,8 +31,10 @@ from exchange.errors import Invalid, Problem
 from exchange.japanese_dates import moment
 from exchange.tables import table
 
+Model = TypeVar("Model", bound=BaseModel)
 VERSION: str = table("form")["version"]
 FIELDS: dict[str, dict[str, Any]] = {field["id"]: field for field in table("form")["fields"]}
+QUICK: dict[str, dict[str, Any]] = {name: field for name, field in FIELDS.items() if field["stage"] == "sokuhou"}
 
 IncidentKind = Literal["ddos", "ransomware", "other", "unknown"]
 Fidelity = Literal["minute", "hour", "day"]
@@ -150,8 +153,13 @@ def parse(answers: object, *, profile: Profile, now: datetime) -> QuickReport:
     Raises:
         Invalid: with every field that is wrong, each once.
     """
+    return checked(QuickReport, answers, profile=profile, now=now)
+
+
+def checked(model: type[Model], answers: object, *, profile: Profile, now: datetime) -> Model:
+    """The answers as `model` takes them. Raises: Invalid with every field that is wrong, each once."""
     try:
-        return QuickReport.model_validate(answers, context={"profile": profile, "now": now})
+        return model.model_validate(answers, context={"profile": profile, "now": now})
     except ValidationError as error:
         problems = [_problem(one) for one in error.errors(include_url=False)]
     raise Invalid(list({problem.field: problem for problem in reversed(problems)}.values())[::-1])
@@ -196,4 +204,6 @@ def message(problem: Problem, lang: str) -> str:
     params = dict(problem.params)
     if "option" in params and problem.field in FIELDS:
         params["option"] = label(problem.field, params["option"], lang)
+    if params.get("field") in FIELDS:
+        params["field"] = FIELDS[str(params["field"])]["label"][lang]
     return text.format_map(params)

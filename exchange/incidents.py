@@ -1,4 +1,6 @@
-"""Reporting an incident: one transaction takes the report, the decision about it, the audit entry and the event."""
+"""Reporting an incident, stage after stage: one transaction takes the version, the decision about it, its clocks, the
+audit entry and the event. Versions are only added, never changed.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, form, outbox, rules
+from exchange import accounts, audit, clocks, form, outbox, rules, updates
 from exchange.db import vault_of
-from exchange.errors import NotFound, NotPermitted
+from exchange.errors import Invalid, NotFound, NotPermitted, Problem, WrongState
 from exchange.form import Profile, QuickReport
-from exchange.models import Case, Deadline, Delivery, Organization, ReportVersion
+from exchange.models import Case, Delivery, Organization, ReportVersion
 from exchange.rules import Decision
-from exchange.sharing import Purpose, Viewer, purposes_of, seals, visible_to
+from exchange.sharing import Purpose, Viewer, may_report_on, purposes_of, seals, visible_to
 
 # Crockford's base 32: no letter that is misheard or misread on the phone.
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -67,32 +69,136 @@ def read(db: Session, answers: object, *, by: Viewer, now: datetime) -> QuickRep
 
 def decide(db: Session, report: QuickReport, *, by: Viewer, now: datetime) -> Decision:
     """Who gets it, by which law, by when: shown before sending, and kept when it is sent."""
-    return rules.decide(report, profile_of(accounts.own_organization(db, by, None)), at=now)
+    return rules.decide(answers_of(report), profile_of(accounts.own_organization(db, by, None)), at=now)
 
 
-def report(db: Session, quick: QuickReport, *, by: Viewer, via: str, now: datetime, exercise: bool = False) -> Filed:
+def answers_of(quick: QuickReport) -> dict[str, Any]:
+    """The answers of a quick report as they are kept (JSON)."""
+    return quick.model_dump(mode="json", exclude=_NOT_ANSWERS, exclude_none=True)
+
+
+def report(
+    db: Session,
+    quick: QuickReport,
+    *,
+    by: Viewer,
+    via: str,
+    now: datetime,
+    exercise: bool = False,
+    organization: Organization | None = None,
+) -> Filed:
     """Record a quick report (速報) as a new case, and leave word for the workers.
 
     Args:
-        via: web or api.
+        via: web, api, stix, phone, offline or emergency.
+        organization: for whom `by` takes it down; None for its own.
     Raises: NotPermitted if `by` speaks for no organization.
     """
-    organization = accounts.own_organization(db, by, None)
-    decision = decide(db, quick, by=by, now=now)
-    answers = quick.model_dump(mode="json", exclude=_NOT_ANSWERS, exclude_none=True)
-    fingerprint = vault_of(db).fingerprint(orjson.dumps(answers, option=orjson.OPT_SORT_KEYS))
-    duplicate = _same_minutes_ago(db, organization, fingerprint, now)
-    version = _version(db, quick, answers, decision, fingerprint=fingerprint, now=now)
     assert by.person_id is not None
-    version.via, version.person_id = via, by.person_id
-    version.case = _case(organization, quick, exercise=exercise, now=now)
+    whose = organization or accounts.own_organization(db, by, None)
+    answers = answers_of(quick)
+    decision = rules.decide(answers, profile_of(whose), at=now)
+    fingerprint = _fingerprint(db, answers)
+    duplicate = _same_minutes_ago(db, whose, fingerprint, now)
+    case = _case(whose, quick, exercise=exercise, now=now)
+    filing = Filing("sokuhou", via, by, claimed_at=quick.submitted_at)
+    return Filed(_add(db, case, answers, decision, filing, now=now), decision, duplicate)
+
+
+@dataclass(frozen=True)
+class Filing:
+    """How a version is filed. `stage`: sokuhou, zokuhou, kakuhou or correction."""
+
+    stage: str
+    via: str
+    by: Viewer
+    claimed_at: datetime | None = None
+
+
+def preview(db: Session, case: Case, changes: object, *, now: datetime) -> tuple[dict[str, Any], list[str], Decision]:
+    """What an update would make of a case: (all answers, the fields that change, what follows).
+
+    Raises: Invalid; WrongState if the case is closed.
+    """
+    if case.closed_at is not None:
+        raise WrongState("the case is closed")
+    before = latest(case)
+    known = whole_answers(db, before)
+    answers = updates.merged(known, changes, profile=profile_of(case.organization), now=now)
+    decision = rules.decide(answers, profile_of(case.organization), at=now, before=before.decision)
+    return answers, updates.changed(known, answers), decision
+
+
+def update(db: Session, case: Case, changes: object, filing: Filing, *, now: datetime) -> Filed:
+    """File what is new about a case: a further version of all that is known, with its own decision and clocks.
+
+    The case must be locked (`hold`). Raises: Invalid, also if nothing changes; WrongState if it is closed.
+    """
+    answers, fields, decision = preview(db, case, changes, now=now)
+    if not fields and filing.stage != "kakuhou":
+        raise Invalid([Problem("", "nothing-new")])
+    version = _add(db, case, answers, decision, filing, changed=fields, now=now)
+    case.incident_kind, case.share_scope = answers["incident_kind"], answers["share_scope"]
+    return Filed(version, decision, None)
+
+
+def close(db: Session, case: Case, *, by: Viewer, now: datetime) -> None:
+    """The reporter says that it is over; a correction may still come when it is opened again. Raises: WrongState."""
+    if case.closed_at is not None:
+        raise WrongState("the case is closed already")
+    case.closed_at = now
+    audit.record(db, "case.closed", by=by, subject=case.id, now=now)
+    outbox.tell(db, "case.changed", case.id, now=now)
+
+
+def reopen(db: Session, case: Case, *, by: Viewer, now: datetime) -> None:
+    """Go on with a closed case. Raises: WrongState."""
+    if case.closed_at is None:
+        raise WrongState("the case is open")
+    case.closed_at = None
+    audit.record(db, "case.reopened", by=by, subject=case.id, now=now)
+    outbox.tell(db, "case.changed", case.id, now=now)
+
+
+def hold(db: Session, case_id: UUID) -> Case:
+    """The case, locked until the transaction ends, with everything that others committed before."""
+    held = select(Case).where(Case.id == case_id).with_for_update(of=Case)
+    return db.scalars(held.execution_options(populate_existing=True)).unique().one()
+
+
+def _fingerprint(db: Session, answers: Mapping[str, Any]) -> str:
+    return vault_of(db).fingerprint(orjson.dumps(answers, option=orjson.OPT_SORT_KEYS))
+
+
+def _add(
+    db: Session,
+    case: Case,
+    answers: dict[str, Any],
+    decision: Decision,
+    filing: Filing,
+    *,
+    changed: Sequence[str] = (),
+    now: datetime,
+) -> ReportVersion:
+    version = _version(db, answers, decision, fingerprint=_fingerprint(db, answers), now=now)
+    version.seq = len(case.versions) + 1
+    version.stage, version.via, version.claimed_at = filing.stage, filing.via, filing.claimed_at
+    version.person_id, version.changed = _person(filing.by), list(changed)
+    version.taken_by_id = version.person_id if filing.via == "phone" else None
+    version.case = case
     db.add(version)
     db.flush()
-    _start(db, version, decision)
-    db.flush()
-    audit.record(db, "report.filed", by=by, subject=version.id, version=fingerprint, now=now)
+    _deliver(db, version, decision)
+    clocks.set_by(db, case, decision, stage=filing.stage, now=now)
+    audit.record(db, "report.filed", by=filing.by, subject=version.id, version=version.fingerprint, now=now)
     outbox.tell(db, "report.filed", version.id, now=now)
-    return Filed(version, decision, duplicate)
+    outbox.tell(db, "case.changed", case.id, now=now)
+    return version
+
+
+def _person(by: Viewer) -> UUID:
+    assert by.person_id is not None
+    return by.person_id
 
 
 def _case(organization: Organization, quick: QuickReport, *, exercise: bool, now: datetime) -> Case:
@@ -116,18 +222,15 @@ def _new_ref() -> str:
 
 
 def _version(
-    db: Session, quick: QuickReport, answers: Mapping[str, Any], decision: Decision, *, fingerprint: str, now: datetime
+    db: Session, answers: Mapping[str, Any], decision: Decision, *, fingerprint: str, now: datetime
 ) -> ReportVersion:
     version_id = uuid4()
     sealed = {name: value for name, value in answers.items() if seals(form.FIELDS[name])}
     return ReportVersion(
         id=version_id,
-        seq=1,
-        stage="sokuhou",
         answers={name: value for name, value in answers.items() if name not in sealed},
         sealed_answers=vault_of(db).seal(orjson.dumps(sealed), at=f"report_version:{version_id}"),
         fingerprint=fingerprint,
-        claimed_at=quick.submitted_at,
         received_at=now,
         purposes=list(purposes_of(answers)),
         form_version=form.VERSION,
@@ -136,13 +239,13 @@ def _version(
     )
 
 
-def _start(db: Session, version: ReportVersion, decision: Decision) -> None:
+def _deliver(db: Session, version: ReportVersion, decision: Decision) -> None:
+    """A copy for each recipient; who rests on a consent that was taken back gets no further one."""
     for recipient in decision.recipients:
-        purpose = Purpose(recipient.purpose)
-        db.add(Delivery(report_version_id=version.id, recipient=recipient.id, purpose=purpose))
-    for clock in decision.clocks:
-        times = {"starts_at": clock.starts_at, "due_at": clock.due_at, "due_date": clock.due_date}
-        db.add(Deadline(report_version_id=version.id, regime=clock.regime, stage=clock.stage, **times))
+        if not recipient.held:
+            purpose = Purpose(recipient.purpose)
+            db.add(Delivery(report_version_id=version.id, recipient=recipient.id, purpose=purpose))
+    db.flush()
 
 
 def _same_minutes_ago(db: Session, organization: Organization, fingerprint: str, now: datetime) -> str | None:
@@ -170,6 +273,14 @@ def find(db: Session, ref: str, viewer: Viewer) -> Case:
     return case
 
 
+def find_own(db: Session, ref: str, by: Viewer) -> Case:
+    """A case that `by` may go on reporting about. Raises: NotFound."""
+    case = find(db, ref, by)
+    if not may_report_on(by, organization_id=case.organization_id):
+        raise NotFound(f"case {ref}")
+    return case
+
+
 def latest(case: Case) -> ReportVersion:
     """The newest version of a case's report."""
     return case.versions[-1]
@@ -185,6 +296,11 @@ def open_answers(
     if purpose not in version.purposes:
         raise NotPermitted(f"the reporter did not allow {purpose}")
     audit.record(db, "report.read", by=by, subject=version.id, version=version.fingerprint, purpose=purpose, now=now)
+    return version.answers | unsealed(db, version)
+
+
+def whole_answers(db: Session, version: ReportVersion) -> dict[str, Any]:
+    """Every answer, for a step that goes on with them; who shows them to somebody says so with `open_answers`."""
     return version.answers | unsealed(db, version)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import idna
@@ -13,14 +13,36 @@ import tldextract
 Kind = Literal[
     "ipv4-addr", "ipv6-addr", "domain-name", "url", "email-addr", "md5", "sha1", "sha256", "sha512", "vulnerability"
 ]
+OtherKind = Literal[
+    "attack-pattern",
+    "autonomous-system",
+    "cryptocurrency-wallet",
+    "file-name",
+    "ipv4-cidr",
+    "ipv6-cidr",
+    "mac-addr",
+    "onion-address",
+    "user-agent",
+    "windows-registry-key",
+    "x-mitre-tactic",
+]
 
-_HASHES: dict[int, Kind] = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
+HASHES: dict[int, Kind] = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[^\[\]:]{1,253}):?((?<=:)\d{0,5})?")
-_QUAD = re.compile(r"(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})", re.ASCII)
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_QUAD = re.compile(rf"(?!0\.|255\.){_OCTET}(?:\.{_OCTET}){{3}}")
+_LABELS = re.compile(r"[a-z0-9_-]{1,63}+(?:(?<!-)\.(?!-)[a-z0-9_-]{1,63}+)++")
+_HEX = re.compile("[0-9A-Fa-f]+")
 
 # With any other arguments it would fetch the list from the network instead of reading the packaged one.
 _suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+@cache
+def _rules() -> tuple[frozenset[str], frozenset[str]]:
+    """The rules of the public suffix list as A-labels, and the last labels of all of them."""
+    rules = frozenset(rule if rule.isascii() else idna.encode(rule, uts46=True).decode() for rule in _suffixes.tlds)
+    return rules, frozenset(rule.rpartition(".")[2] for rule in rules) - {"arpa"}
 
 
 @lru_cache(maxsize=4096)
@@ -31,28 +53,30 @@ def public_name(name: str, documentation_is_real: bool) -> str | None:
         name = name if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
     except UnicodeError:
         return None
-    labels = name.split(".")
-    if len(labels) < 2 or len(name) > 253 or not all(map(_LABEL.fullmatch, labels)):
+    rules, endings = _rules()
+    above, ending = name.partition(".")[2], name.rpartition(".")[2]
+    if len(name) > 253 or name.startswith("-") or _LABELS.fullmatch(name) is None:
         return None
-    if labels[-1] == "example":
+    if ending == "example":
         return name if documentation_is_real else None
-    parts = _suffixes(name)
-    return name if parts.suffix and parts.domain and labels[-1] != "arpa" else None
+    is_suffix = name in rules or (f"*.{above}" in rules and f"!{name}" not in rules)
+    is_registrable = "_" not in name.rsplit(".", 2)[-2]
+    return name if ending in endings and is_registrable and not is_suffix else None
 
 
 def ipv4(token: str) -> str | None:
     """Not 0.x.x.x and 255.x.x.x, which are masks and placeholders and never somebody's address."""
-    if _QUAD.fullmatch(token) is None or token.startswith(("0.", "255.")):
-        return None
-    return token if all(int(octet) < 256 for octet in token.split(".")) else None
+    return token if _QUAD.fullmatch(token) else None
 
 
+@lru_cache(maxsize=4096)
 def ipv6(token: str) -> str | None:
     """RFC 5952 form, or None; times, MAC and EUI-64 addresses and C++ names are not meant."""
+    if not 2 <= token.count(":") <= 8:
+        return None
     token = token.partition("%")[0]
-    groups = token.split(":")
-    looks = token.startswith(("::", "64:ff9b:")) or 3 <= len(groups[0]) <= 4
-    if not (3 <= len(groups) <= 9 and looks and any(map(str.isdigit, token)) and len(token) <= 45):
+    looks = token.startswith(("::", "64:ff9b:")) or 3 <= token.index(":") <= 4
+    if not (looks and len(token) <= 45 and any(map(str.isdigit, token))):
         return None
     try:
         address = ipaddress.IPv6Address(token)
@@ -62,9 +86,10 @@ def ipv6(token: str) -> str | None:
 
 
 def live_scheme(word: str) -> str:
+    """The scheme that a word such as hxxps or ttp stands for."""
     word = word.lower()
     secure = "s" if word.endswith("ps") or word == "meows" else ""
-    if word.startswith(("h", "t")) and word.rstrip("s").endswith("p") and word not in {"tcp", "tftp"}:
+    if word.startswith(("h", "t", "x")) and word.rstrip("s").endswith("p") and word not in {"tcp", "tftp"}:
         return "http" + secure
     return "http" + secure if word.startswith("meow") else word.replace("fxp", "ftp")
 
@@ -77,10 +102,10 @@ def host_text(authority: str, real: bool) -> str | None:
     host = match[1]
     if host.startswith("["):
         address = ipv6(host[1:-1])
-        host_text = f"[{address}]" if address else None
+        text = f"[{address}]" if address else None
     else:
-        host_text = ipv4(host) or public_name(host, real)
-    return host_text and host_text + (f":{match[2]}" if match[2] else "")
+        text = ipv4(host) or public_name(host, real)
+    return text and text + (f":{match[2]}" if match[2] else "")
 
 
 def host_of(url: str) -> str:
@@ -91,8 +116,9 @@ def host_of(url: str) -> str:
 
 
 def hash_kind(token: str) -> Kind | None:
-    kind = _HASHES.get(len(token))
-    return kind if kind and re.fullmatch("[0-9A-Fa-f]+", token) and len(set(token)) > 3 else None
+    """By its length; a long decimal number is none, and neither is a row of a few characters."""
+    kind = HASHES.get(len(token))
+    return kind if kind and _HEX.fullmatch(token) and len(set(token)) > 3 and not token.isdigit() else None
 
 
 @lru_cache(maxsize=4096)

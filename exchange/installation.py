@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import Installation, Settings
-from exchange import accounts, carrying, sectors
+from exchange import accounts, added, carrying, sectors
 from exchange.db import add_if_absent
 from exchange.errors import Invalid, Problem
 from exchange.models import Installed, Organization, Person
@@ -45,6 +45,8 @@ def prepare(stores: Stores, settings: Settings, *, now: datetime) -> None:
     stores.case.migrate()
     stores.released.migrate()
     _settle_kind(stores, settings.installation)
+    with stores.case.reading() as db:
+        added.follow(db)
     carrying.install(stores, now=now)
     if settings.installation is Installation.DEMO:
         _load_demo(stores, settings, now)
@@ -65,6 +67,7 @@ def _settle_kind(stores: Stores, kind: Installation) -> None:
 
 def add_organization(db: Session, row: Mapping[str, Any], *, now: datetime) -> Organization:
     """Register an organization from one row of data: `ref`, `kind`, attributes, and what is sealed."""
+    added.follow(db)
     _check(row, now)
     attributes = {name: row[name] for name in _ATTRIBUTES if name in row}
     profile = {name: row[name] for name in _SEALED if name in row}
@@ -105,7 +108,7 @@ def check_roles(kind: Kind, roles: Collection[Role]) -> None:
 
 _ROLE_KINDS: Mapping[Role, set[Kind]] = {
     Role.REPORTER: {Kind.OPERATOR},
-    Role.ANALYST: {Kind.NCO},
+    Role.ANALYST: {Kind.NCO, Kind.AUTHORITY},
     Role.APPROVER: {Kind.NCO},
     Role.ADMINISTRATOR: {Kind.ADMIN, Kind.NCO},
     Role.AUDITOR: {Kind.AUDITOR},

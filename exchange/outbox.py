@@ -14,12 +14,14 @@ from exchange.models import Event
 _RING_AGAIN = timedelta(seconds=10)
 _MOST_AT_ONCE = 200
 _LATE = timedelta(minutes=2)
+_OUTWARD = ("letter.ready", "webhook.due")
 _SLOWEST_RETRY = timedelta(minutes=5)
 
 
-def tell(db: Session, topic: str, subject_id: UUID, *, now: datetime) -> UUID:
-    """Leave word of something; returns the event's id. It is heard when the transaction commits."""
-    event = Event(id=uuid4(), topic=topic, subject_id=subject_id, at=now, ring_at=now)
+def tell(db: Session, topic: str, subject_id: UUID, *, now: datetime, not_before: datetime | None = None) -> UUID:
+    """Leave word of something; returns the event's id. It is heard when the transaction commits, or at `not_before`."""
+    at = max(now, not_before) if not_before else now
+    event = Event(id=uuid4(), topic=topic, subject_id=subject_id, at=at, ring_at=at)
     db.add(event)
     return event.id
 
@@ -46,8 +48,8 @@ def in_work(db: Session, subjects: Sequence[UUID]) -> bool:
 
 
 def stuck(db: Session, *, now: datetime) -> int:
-    """How many events wait longer than a worker that is well would let them."""
-    waiting = select(func.count()).select_from(Event)
+    """How many events wait longer than a worker that is well would let them; what waits for others' servers aside."""
+    waiting = select(func.count()).select_from(Event).where(Event.topic.not_in(_OUTWARD))
     return db.scalar(waiting.where(Event.done_at.is_(None), Event.at < now - _LATE)) or 0
 
 

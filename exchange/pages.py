@@ -40,7 +40,7 @@ from sqlalchemy.orm import aliased
 from exchange import lanes
 from exchange.db import Asked
 from exchange.models import Entry, ObjectVersion, SealedPage
-from exchange.questions import Question
+from exchange.questions import Question, dialect_of
 from exchange.sharing import FeedViewer, receivable_lanes
 from exchange.times import from_micros, rfc3339
 
@@ -237,7 +237,9 @@ def entries(
     values |= {f"type{n}": name for n, name in enumerate(types)} if spread else {"types": types}
     if not spread:
         return _in_order(db.execute(_filtered(chosen, firsts, upto is not None), values).all())
-    return _in_order(_merged(chosen, firsts, len(types), upto is not None).put(db, values))
+    # SQLite merges sorted ranges as it reads them; PostgreSQL plans well only when each range is cut.
+    cut = dialect_of(db).name != "sqlite"
+    return _in_order(_merged(chosen, firsts, len(types), upto is not None, cut).put(db, values))
 
 
 def _in_order(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
@@ -255,22 +257,20 @@ _TLP = bindparam("tlp", type_=BigInteger())
 
 
 @lru_cache(maxsize=1024)
-def _merged(numbers: tuple[int, ...], firsts: tuple[int, ...], types: int, bounded: bool) -> Question:
-    """Each lane, of each type, is a range of an index; the first few of each are merged."""
+def _merged(numbers: tuple[int, ...], firsts: tuple[int, ...], types: int, bounded: bool, cut: bool) -> Question:
+    """Each lane, of each type, is a range of an index; the ranges are merged until there is enough."""
     entry = aliased(Entry)
     branches = [
-        select(entry.date_added, entry.lane, entry.stix_id, entry.object_version_id)
-        .where(
+        select(entry.date_added.label("date_added"), entry.lane, entry.stix_id, entry.object_version_id).where(
             *_bounds(entry, bounded), _lane_clause(entry, (number,), firsts), *([entry.type == kind] if types else [])
         )
-        .order_by(entry.date_added)
-        .limit(_LIMIT)
-        .subquery()
         for number in numbers
         for kind in _type_binds(types)
     ]
-    merged = union_all(*(select(one) for one in branches)).subquery()
-    chosen = select(merged).order_by(merged.c.date_added).limit(_LIMIT).subquery()
+    if cut:
+        branches = [select(one.order_by("date_added").limit(_LIMIT).subquery()) for one in branches]
+    merged = union_all(*branches) if len(branches) > 1 else branches[0]
+    chosen = merged.order_by("date_added").limit(_LIMIT).subquery()
     columns = (chosen.c.date_added, chosen.c.lane, chosen.c.stix_id, ObjectVersion.version, ObjectVersion.body)
     return Question(select(*columns).join(ObjectVersion, ObjectVersion.id == chosen.c.object_version_id))
 
@@ -387,8 +387,11 @@ def _from_seals(
         more = piece.more
         if more or sealed is None:
             return _joined(pieces, more=more)
-        more, after = sealed.followed, sealed.after if sealed.after > after else sealed.last
-    return _joined(pieces, more=more or _anything(db, collection_id, viewer, after))
+        if sealed.after > after:
+            more, after = bool(sealed.objects or sealed.followed), sealed.after
+        else:
+            more, after = bool(sealed.followed), sealed.last
+    return _joined(pieces, more=more)
 
 
 def _joined(pieces: Sequence[Page], *, more: bool) -> Page:
@@ -400,25 +403,23 @@ def _joined(pieces: Sequence[Page], *, more: bool) -> Page:
     return Page(count, full[0].first, full[-1].last, body, more, full[0].packed)
 
 
-def _anything(db: Asked, collection_id: UUID, viewer: FeedViewer, after: int) -> bool:
-    return bool(entries(db, collection_id, viewer=viewer, wanted=Wanted(after), limit=1))
-
-
 _RANK, _FACE = bindparam("rank", type_=BigInteger()), bindparam("face", type_=String())
 
 
-@lru_cache(maxsize=2)
-def _covering(packed: bool) -> Question:
-    """The sealed page of a reader that covers the next entry, or else the next there is; and whether others follow."""
-    s, n = SealedPage, aliased(SealedPage)
+@lru_cache(maxsize=64)
+def _covering(packed: bool, numbers: tuple[int, ...]) -> Question:
+    """The sealed page of a reader that covers the next entry, or else the next there is; and whether more follows."""
+    s, entry = SealedPage, aliased(Entry)
+    mine = (s.collection_id == _COLLECTION, s.face == _FACE, s.rank <= _RANK, s.upto >= _RANK)
 
-    def mine(page: Any) -> tuple[ColumnElement[bool], ...]:
-        return page.collection_id == _COLLECTION, page.face == _FACE, page.rank <= _RANK, page.upto >= _RANK
+    def behind(number: int) -> ColumnElement[bool]:
+        later = (entry.collection_id == _COLLECTION, entry.date_added > s.last)
+        return exists().where(*later, _lane_clause(entry, (number,)))
 
-    followed = exists().where(*mine(n), n.last > s.last, n.objects > 0)
+    followed = or_(*map(behind, numbers))
     bytes_kept = s.deflate if packed else s.zstd
     columns = (s.id, s.after, s.last, s.objects, s.size_bytes, s.crc32, s.dates, s.ends, bytes_kept.label("kept"))
-    asked = select(*columns, followed.label("followed")).where(*mine(s), s.last > _AFTER)
+    asked = select(*columns, followed.label("followed")).where(*mine, s.last > _AFTER)
     return Question(asked.order_by(s.last).limit(1))
 
 
@@ -426,7 +427,13 @@ def _sealed_at(
     db: Asked, collection_id: UUID, viewer: FeedViewer, after: int, face: str, *, packed: bool
 ) -> Row[Any] | None:
     asked = {"collection": collection_id, "after": after, "rank": viewer.tlp, "face": face}
-    return next(iter(_covering(packed).put(db, asked)), None)
+    return next(iter(_covering(packed, _newest_lanes(viewer, collection_id)).put(db, asked)), None)
+
+
+def _newest_lanes(viewer: FeedViewer, collection_id: UUID) -> tuple[int, ...]:
+    """Where the newest version of an object may lie, the fullest lanes first."""
+    seen = (n for n in receivable_lanes(viewer, collection_id) if n < lanes.QUARANTINED)
+    return tuple(sorted((n for n in seen if lanes.ends_of(n) & lanes.LAST), key=lanes.ends_of, reverse=True))
 
 
 def _cut(db: Asked, sealed: Row[Any], after: int, limit: int, *, whole: bool) -> Page:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,11 +62,16 @@ class Question:
         return found
 
 
+def dialect_of(db: Session | sa.Connection) -> sa.Dialect:
+    """The dialect that a question will be put in."""
+    return db.get_bind().dialect if isinstance(db, Session) else db.dialect
+
+
 def _compile(statement: Any, dialect: sa.Dialect) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect)
     columns = list(statement.selected_columns)
     given = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
-    got = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    got = [_converter(column.type, dialect) for column in columns]
     names = [str(column.key) for column in columns]
     return _Compiled(
         text=str(compiled),
@@ -75,6 +81,12 @@ def _compile(statement: Any, dialect: sa.Dialect) -> _Compiled:
         got=[(at, convert) for at, convert in enumerate(got) if convert],
         row=_row_type(names)._make,
     )
+
+
+def _converter(kind: Any, dialect: sa.Dialect) -> Converter | None:
+    found: Converter | None = kind.dialect_impl(dialect).result_processor(dialect, None)
+    # The ids of collections and accounts are few, and come again in every request.
+    return lru_cache(maxsize=4096)(found) if found and isinstance(kind, sa.Uuid) else found
 
 
 def _row_type(names: Sequence[str]) -> Any:

@@ -1,11 +1,13 @@
 """Who receives a report, under which rule, until when, and how far it may travel.
 
 Pure: the rules are data (`data/rules.json`, `data/sectors.json`), each with its days of validity; here they
-are only read. Source: the unified form, section 2 (form choice and routing).
+are only read. A case collects: whom an earlier version reached, and which clock it started, stays.
+Source: the unified form, section 2 (form choice and routing).
 """
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -14,29 +16,37 @@ from typing import Any
 
 import jpholiday
 
-from exchange.form import Profile, QuickReport
+from exchange import conditions
+from exchange.conditions import Answers
+from exchange.form import Profile
 from exchange.sectors import Sector, Text, day_of, is_valid, sector_of, text
-from exchange.sharing import TLP
+from exchange.sharing import TLP, stricter
 from exchange.tables import table
 
-VERSION: str = table("rules")["version"]
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """An authority that receives a copy, for one purpose, and why."""
+    """An authority that receives a copy, for one purpose, and why.
+
+    `held`: it has earlier copies, but gets no further one: what it rested on was the reporter's consent.
+    """
 
     id: str
     purpose: str
     regimes: tuple[str, ...]
     law: Text
     reason: Text
+    held: bool = False
 
 
 @dataclass(frozen=True)
 class Clock:
-    """A deadline: an instant (`due_at`), a day in Japan (`due_date`), or neither: "without delay"."""
+    """A deadline: an instant (`due_at`), a day in Japan (`due_date`), or neither: "without delay".
+
+    `met_by`: which filing meets it: `any`, the next `update`, or the `kakuhou`.
+    """
 
     regime: str
     stage: str
@@ -46,6 +56,7 @@ class Clock:
     warn_date: date | None
     target_at: datetime | None
     text: Text
+    met_by: str
 
 
 @dataclass(frozen=True)
@@ -60,15 +71,16 @@ class Reminder:
 
 @dataclass(frozen=True)
 class NotTriggered:
-    """A regime that the reporter might have expected, and why it does not apply."""
+    """A regime that the reporter might have expected, and why it does not apply; `code` is for machines."""
 
     regime: str
+    code: str
     reason: Text
 
 
 @dataclass(frozen=True)
 class Decision:
-    """All that follows from a report, shown before it is filed and kept with it."""
+    """All that follows from a report, shown before it is filed and kept with it. `rules` are all that ever held."""
 
     form: str
     recipients: tuple[Recipient, ...]
@@ -79,14 +91,15 @@ class Decision:
     tlp_victim: TLP
     tlp_technical: TLP
     priority: str
+    rules: tuple[str, ...]
     rule_version: str
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What conditions can ask about."""
+    """What the rules look at."""
 
-    report: QuickReport
+    answers: Answers
     profile: Profile
     at: datetime
 
@@ -94,26 +107,16 @@ class _Facts:
     def sector(self) -> Sector:
         return sector_of(self.profile.sector, self.at)
 
-    def value(self, condition: Row) -> object:
-        if "answer" in condition:
-            return getattr(self.report, condition["answer"])
-        if condition["profile"] == "ministry":
-            return self.sector.ministry
-        return getattr(self.profile, condition["profile"])
+    @cached_property
+    def known(self) -> Mapping[str, object]:
+        return {**vars(self.profile), "ministry": self.sector.ministry}
 
-
-def _holds(condition: Row, facts: _Facts) -> bool:
-    """`all` of none is true. A question with several answers holds if any of them is `in` the list."""
-    if "all" in condition:
-        return all(_holds(part, facts) for part in condition["all"])
-    if "any" in condition:
-        return any(_holds(part, facts) for part in condition["any"])
-    value = facts.value(condition)
-    return any(one in condition["in"] for one in (value if isinstance(value, tuple) else (value,)))
+    def holds(self, condition: Row) -> bool:
+        return conditions.holds(condition, self.answers, self.known)
 
 
 def _first(rows: Iterable[Row], facts: _Facts) -> Row | None:
-    return next((row for row in rows if _holds(row["when"], facts)), None)
+    return next((row for row in rows if facts.holds(row["when"])), None)
 
 
 def _chosen(rows: Iterable[Row], facts: _Facts) -> str:
@@ -138,6 +141,7 @@ def _recipient(who: str, rules: list[Row], facts: _Facts) -> Recipient | None:
     asking = [rule for rule in rules if who in rule["to"]]
     if not asking:
         return None
+    held = all(rule.get("by_consent", False) and not facts.holds(rule["when"]) for rule in asking)
     regimes = [rule for rule in asking if rule["regime"]]
     return Recipient(
         id=facts.sector.ministry if who == "ministry" else who,
@@ -145,6 +149,7 @@ def _recipient(who: str, rules: list[Row], facts: _Facts) -> Recipient | None:
         regimes=tuple(rule["id"] for rule in regimes),
         law=_joined((text(rule["law"]) for rule in regimes or asking), "、", "; "),
         reason=_joined((text(rule["reason"]) for rule in asking), "。", ". "),
+        held=held,
     )
 
 
@@ -163,62 +168,77 @@ def last_open_day(day: date) -> date:
 
 
 def _due_date(stage: Row, first: date) -> date | None:
+    if "months" in stage:
+        return _months_after(first, stage["months"])
     if "days" not in stage:
         return None
     day = first + timedelta(days=stage["days"] - (1 if stage["first_day_counted"] else 0))
     return last_open_day(day) if stage["roll_if_closed"] else day
 
 
-def _clock(regime: str, stage: Row, report: QuickReport) -> Clock:
-    """A clock starts at the time its own rule names; a quick report knows only when one became aware."""
-    starts_at: datetime = getattr(report, stage["start"], None) or report.aware_at
+def _months_after(day: date, months: int) -> date:
+    """The same day so many months later, or the last one of that month (Civil Code of Japan, Article 143)."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month + 1
+    return day.replace(year=year, month=month, day=min(day.day, monthrange(year, month)[1]))
+
+
+def _clock(regime: str, stage: Row, answers: Answers) -> Clock:
+    """A clock starts at the time its own rule names; until that is known, when one became aware."""
+    starts_at = datetime.fromisoformat(str(answers.get(stage["start"]) or answers["aware_at"]))
 
     def after(unit: str) -> datetime | None:
         return starts_at + timedelta(hours=stage[unit]) if unit in stage else None
 
-    warn = day_of(starts_at) + timedelta(days=stage["warn_days"]) if "warn_days" in stage else None
+    first = day_of(starts_at)
     return Clock(
         regime,
         stage["id"],
         starts_at,
-        after("hours"),
-        _due_date(stage, day_of(starts_at)),
-        warn,
-        after("target_hours"),
-        text(stage),
+        due_at=after("hours"),
+        due_date=_due_date(stage, first),
+        warn_date=first + timedelta(days=stage["warn_days"]) if "warn_days" in stage else None,
+        target_at=after("target_hours"),
+        text=text(stage),
+        met_by=stage["met_by"],
     )
 
 
 def _clocks(rules: Iterable[Row], facts: _Facts) -> Iterable[Clock]:
     for rule in rules:
         for stage in rule["stages"]:
-            if _holds(stage.get("when", {"all": []}), facts):
-                yield _clock(rule["id"], stage, facts.report)
+            if facts.holds(stage.get("when", {"all": []})):
+                yield _clock(rule["id"], stage, facts.answers)
 
 
 def _not_triggered(rule: Row, facts: _Facts) -> NotTriggered | None:
     """Why a rule says nothing here, if the reporter may wonder."""
-    if _holds(rule["when"], facts):
-        return NotTriggered(rule["id"], text(table("rules")["not_in_force"]))
+    if facts.holds(rule["when"]):
+        return NotTriggered(rule["id"], "not-in-force", text(table("rules")["not_in_force"]))
     why = _first(rule["otherwise"], facts)
-    return NotTriggered(rule["id"], text(why)) if why else None
+    return NotTriggered(rule["id"], why["code"], text(why)) if why else None
 
 
 def _reminders(facts: _Facts) -> Iterable[Reminder]:
     for row in table("rules")["reminders"]:
-        if _holds(row["when"], facts):
+        if facts.holds(row["when"]):
             yield Reminder(row["id"], row["regime"], facts.at + timedelta(hours=row["hours"]), text(row))
 
 
-def decide(report: QuickReport, profile: Profile, *, at: datetime) -> Decision:
-    """All that follows from `report` by the rules of the day of `at`.
+def decide(answers: Answers, profile: Profile, *, at: datetime, before: Mapping[str, Any] | None = None) -> Decision:
+    """All that follows from the answers by the rules of the day of `at`.
 
+    Args:
+        answers: as they are kept (JSON): times in RFC 3339.
+        before: the decision about the version before this one, as it is kept (JSON).
     Raises: ValueError if the profile's sector is unknown, or was none on that day.
     """
-    tables, facts = table("rules"), _Facts(report, profile, at.astimezone(UTC))
-    rules = [rule for rule in tables["rules"] if is_valid(rule, day_of(at)) and _holds(rule["when"], facts)]
+    tables, facts = table("rules"), _Facts(answers, profile, at.astimezone(UTC))
+    earlier = set(before.get("rules", before["regimes"]) if before else ())
+    rules = [rule for rule in tables["rules"] if rule["id"] in earlier or _applies(rule, facts)]
     others = [_not_triggered(rule, facts) for rule in tables["rules"] if rule not in rules]
-    recipients = [_recipient(who, rules, facts) for who in tables["recipient_order"]]
+    order = dict.fromkeys([*tables["recipient_order"], *(who for rule in rules for who in rule["to"])])
+    recipients = [_recipient(who, rules, facts) for who in order]
     return Decision(
         form=_chosen(tables["forms"], facts),
         recipients=tuple(one for one in recipients if one),
@@ -226,15 +246,27 @@ def decide(report: QuickReport, profile: Profile, *, at: datetime) -> Decision:
         clocks=tuple(_clocks(rules, facts)),
         reminders=tuple(_reminders(facts)),
         not_triggered=tuple(one for one in others if one),
-        tlp_victim=TLP(_chosen(tables["tlp"]["victim"], facts)),
-        tlp_technical=TLP(_chosen(tables["tlp"]["technical"], facts)),
+        tlp_victim=_marking("victim", "tlp_victim", facts),
+        tlp_technical=_marking("technical", "tlp_tech", facts),
         priority="priority-sector" if facts.sector.weight == "priority" else "normal",
-        rule_version=VERSION,
+        rules=tuple(rule["id"] for rule in rules),
+        rule_version=tables["version"],
     )
 
 
+def _marking(part: str, wish: str, facts: _Facts) -> TLP:
+    """What the rules say, or what the reporter wants if that is stricter."""
+    ruled, wanted = TLP(_chosen(table("rules")["tlp"][part], facts)), facts.answers.get(wish)
+    return stricter(ruled, TLP(str(wanted))) if wanted else ruled
+
+
+def _applies(rule: Row, facts: _Facts) -> bool:
+    return is_valid(rule, day_of(facts.at)) and facts.holds(rule["when"])
+
+
 def _named(kind: str, wanted: str) -> Text:
-    return next(text(row) for row in table("rules")[kind] if row["id"] == wanted)
+    """A rule that was added and taken away again keeps its id for a name in the cases that it reached."""
+    return next((text(row) for row in table("rules")[kind] if row["id"] == wanted), Text(wanted, wanted))
 
 
 def regime_name(regime: str) -> Text:

@@ -6,10 +6,11 @@ Access is written twice, because one asks about a thing and the other about a mi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -103,6 +104,8 @@ class Permission(StrEnum):
     DESK = "desk"
     PROPOSE = "propose"
     RELEASE = "release"
+    ADMINISTER = "administer"
+    INBOX = "inbox"
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,14 @@ _ROLES_FOR: Mapping[Permission, frozenset[Role]] = {
     Permission.DESK: frozenset({Role.ANALYST, Role.APPROVER}),
     Permission.PROPOSE: frozenset({Role.ANALYST}),
     Permission.RELEASE: frozenset({Role.APPROVER}),
+    Permission.ADMINISTER: frozenset({Role.ADMINISTRATOR}),
+    Permission.INBOX: frozenset({Role.READER, Role.ANALYST}),
+}
+
+# Whose people may; without a row here, only the national office's.
+_KINDS_FOR: Mapping[Permission, frozenset[Kind]] = {
+    Permission.INBOX: frozenset({Kind.AUTHORITY}),
+    Permission.ADMINISTER: frozenset({Kind.NCO, Kind.ADMIN}),
 }
 
 
@@ -133,7 +144,8 @@ def permitted(viewer: Viewer, permission: Permission) -> bool:
     if permission is Permission.SIGNED_IN:
         return viewer.person_id is not None
     needed = viewer.roles & _ROLES_FOR[permission]
-    return bool(needed) and (permission is Permission.REPORT or viewer.kind is Kind.NCO)
+    kinds = _KINDS_FOR.get(permission, frozenset({Kind.NCO}))
+    return bool(needed) and (permission is Permission.REPORT or viewer.kind in kinds)
 
 
 # --- cases ---------------------------------------------------------------------------------------------
@@ -146,6 +158,21 @@ def may_see(viewer: Viewer, *, organization_id: UUID, scope: Scope) -> bool:
     return permitted(viewer, Permission.DESK) and scope is not Scope.LEGAL_ONLY
 
 
+def may_report_on(viewer: Viewer, *, organization_id: UUID) -> bool:
+    """May `viewer` file updates about a case of this organization?"""
+    return permitted(viewer, Permission.REPORT) and viewer.organization_id == organization_id
+
+
+def may_call_back(viewer: Viewer) -> bool:
+    """May `viewer` know who reported on an emergency code, to call them back, whatever the scope? No answer opens."""
+    return permitted(viewer, Permission.DESK)
+
+
+def may_report_for(viewer: Viewer) -> bool:
+    """May `viewer` take a report down for an organization that told it on the telephone, or handed over its file?"""
+    return permitted(viewer, Permission.DESK)
+
+
 def visible_to(viewer: Viewer, case: Any) -> ColumnElement[bool]:
     """`may_see` as a clause over the rows of `case` (the Case model, or an alias of it)."""
     clauses: list[ColumnElement[bool]] = []
@@ -154,6 +181,61 @@ def visible_to(viewer: Viewer, case: Any) -> ColumnElement[bool]:
     if permitted(viewer, Permission.DESK):
         clauses.append(case.share_scope != Scope.LEGAL_ONLY.value)
     return or_(*clauses) if clauses else false()
+
+
+# --- the copies of authorities, and the talk about them ------------------------------------------------
+
+
+def may_open_copy(viewer: Viewer, *, own: str | None, recipient: str) -> bool:
+    """May `viewer`, whose organization stands for the authority `own`, open a copy that `recipient` was sent?"""
+    return permitted(viewer, Permission.INBOX) and own is not None and own == recipient
+
+
+def delivered_to(viewer: Viewer, own: str | None, delivery: Any) -> ColumnElement[bool]:
+    """`may_open_copy` as a clause over the rows of `delivery` (the Delivery model, or an alias of it)."""
+    if own is None or not permitted(viewer, Permission.INBOX):
+        return false()
+    clause: ColumnElement[bool] = delivery.recipient == own
+    return clause
+
+
+def has_desk(recipient: str) -> bool:
+    """Whether this recipient is the national office, which reads its copies at the desk instead of an inbox."""
+    return recipient == Kind.NCO.value
+
+
+def may_follow(viewer: Viewer, *, own: str | None, authority: str, organization_id: UUID) -> bool:
+    """May `viewer` read what this authority and the reporter of a case say to each other? Only these two."""
+    if may_report_on(viewer, organization_id=organization_id):
+        return True
+    return may_open_copy(viewer, own=own, recipient=authority)
+
+
+def said_to(viewer: Viewer, own: str | None, message: Any, case: Any) -> ColumnElement[bool]:
+    """`may_follow` as a clause over the rows of `message`, joined with their `case`."""
+    clauses: list[ColumnElement[bool]] = []
+    if permitted(viewer, Permission.REPORT):
+        clauses.append(case.organization_id == viewer.organization_id)
+    if own is not None and permitted(viewer, Permission.INBOX):
+        clauses.append(message.authority == own)
+    return or_(*clauses) if clauses else false()
+
+
+def seen_in(answers: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """The answers that documents show, and nothing beside them: purpose limitation.
+
+    Args:
+        paths: fields, or `group.member` where only a part of a group is shown.
+    """
+    shown: dict[str, Any] = {}
+    for name, _, member in sorted(path.partition(".") for path in paths):
+        if name not in answers:
+            continue
+        if not member:
+            shown[name] = answers[name]
+        elif isinstance(answers[name], Mapping) and member in answers[name]:
+            shown.setdefault(name, {})[member] = answers[name][member]
+    return shown
 
 
 # --- editions ------------------------------------------------------------------------------------------
@@ -173,9 +255,13 @@ _CLASSES: Mapping[EditionKind, frozenset[str]] = {
 }
 
 
-def editions_of(scope: Scope) -> tuple[EditionKind, ...]:
-    """The editions that a reporter's scope allows."""
-    return _EDITIONS[scope]
+# And of those classes, by name: what a later stage learns has no way in because nobody thought of it.
+_FIELDS = frozenset({"incident_kind", "system_class", "current_status"})
+
+
+def editions_of(scope: Scope, *, unconfirmed: bool = False) -> tuple[EditionKind, ...]:
+    """The editions that a reporter's scope allows; none while nobody knows whether the reporter is who it says."""
+    return () if unconfirmed else _EDITIONS[scope]
 
 
 def passing(
@@ -186,8 +272,34 @@ def passing(
     Args:
         fields: the dictionary's entries by id, each with `class` and `free_text`.
     """
-    allowed = {name for name, f in fields.items() if f["class"] in _CLASSES[edition] and not f["free_text"]}
+    entries = {name: fields[name] for name in _FIELDS & fields.keys()}
+    allowed = {name for name, f in entries.items() if f["class"] in _CLASSES[edition] and not f["free_text"]}
     return {name: value for name, value in answers.items() if name in allowed}
+
+
+@dataclass(frozen=True)
+class Technical:
+    """What a later stage says of the attack, member by member, and nothing that was typed.
+
+    Attributes:
+        techniques: (id, domain) of MITRE ATT&CK.
+        roles: by (type, value as typed) of an indicator.
+    """
+
+    techniques: tuple[tuple[str, str], ...] = ()
+    malware: tuple[str, ...] = ()
+    roles: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+def technical(answers: Mapping[str, Any], edition: EditionKind) -> Technical:
+    """The technical answers that `edition` may carry, by name and member."""
+    if "T" not in _CLASSES[edition]:
+        return Technical()
+    return Technical(
+        tuple((one["id"], one.get("domain") or "enterprise") for one in answers.get("ttps", ())),
+        tuple(one["kind"] for one in answers.get("malware", ()) if one.get("kind") not in {None, "other", "unknown"}),
+        {(one["type"], one["value"]): one["role"] for one in answers.get("iocs", ()) if one.get("role")},
+    )
 
 
 def observed_on(answers: Mapping[str, Any], *, received_at: datetime) -> date:
@@ -207,15 +319,25 @@ def seals(entry: Mapping[str, Any]) -> bool:
 
 
 def purposes_of(answers: Mapping[str, Any]) -> list[Purpose]:
-    """What a report may be used for; the police only if the reporter turned to them here."""
+    """What a report may be used for; the police only if the reporter turned to them here.
+
+    The reporter may allow less; supervision is a matter of law, and not theirs to refuse.
+    """
     allowed = [Purpose.RESPONSE, Purpose.WARNING, Purpose.STATISTICS, Purpose.STATUTORY_SUPERVISION]
-    asked_police = answers.get("police_consult") == "requested-here"
-    return [*allowed, Purpose.CRIMINAL_INVESTIGATION] if asked_police else allowed
+    if answers.get("police_consult") == "requested-here":
+        allowed.append(Purpose.CRIMINAL_INVESTIGATION)
+    wanted = {*(answers.get("permitted_purposes") or allowed), Purpose.STATUTORY_SUPERVISION}
+    return [one for one in allowed if one in wanted]
 
 
 def tlp_of(edition: EditionKind) -> TLP:
     """The marking of an edition's objects: a de-identified technical part is for the community."""
     return TLP.CLEAR if edition is EditionKind.PUBLIC else TLP.GREEN
+
+
+def stricter(one: TLP, other: TLP) -> TLP:
+    """The marking that fewer may receive."""
+    return max(one, other, key=lambda tlp: tlp.rank)
 
 
 def k_passes(*, hit: int, registered: int, k: int, population: int) -> bool:
@@ -224,6 +346,11 @@ def k_passes(*, hit: int, registered: int, k: int, population: int) -> bool:
     Source: k-anonymity with the population rule of the exchange.
     """
     return hit >= k and registered >= population and 2 * hit <= registered
+
+
+def may_say_not_alone(*, others: int) -> bool:
+    """May a reporter be told that others were hit too? Three organizations besides its own; never how many."""
+    return others >= 3
 
 
 # --- the feed ------------------------------------------------------------------------------------------
@@ -338,17 +465,21 @@ class FeedViewer:
 
 def may_receive(viewer: FeedViewer, *, collection_id: UUID, lane: int, contributor_id: UUID | None) -> bool:
     """May `viewer` receive an entry of this lane from this collection? From quarantine only what it posted itself."""
-    if collection_id not in viewer.reads:
-        return False
-    rank = lanes.rank_of(lane)
     own = contributor_id is not None and contributor_id == viewer.account_id
-    return own if rank == lanes.QUARANTINE else rank <= viewer.tlp
+    return collection_id in viewer.reads and lane in _lanes_for(viewer.tlp, own=own)
 
 
-def receivable_lanes(viewer: FeedViewer, collection_id: UUID) -> list[int]:
+def receivable_lanes(viewer: FeedViewer, collection_id: UUID) -> Sequence[int]:
     """`may_receive` as the lanes to read; those of quarantine only where `viewer` is the contributor."""
-    mine = viewer.account_id
-    return [n for n in lanes.ALL if may_receive(viewer, collection_id=collection_id, lane=n, contributor_id=mine)]
+    if collection_id not in viewer.reads:
+        return ()
+    return _lanes_for(viewer.tlp, own=viewer.account_id is not None)
+
+
+@lru_cache(maxsize=16)
+def _lanes_for(rank: int, *, own: bool) -> Sequence[int]:
+    """The lanes of a reader of this rank; `own`: of what it contributed itself."""
+    return tuple(n for n in lanes.ALL if (own if lanes.rank_of(n) == lanes.QUARANTINE else lanes.rank_of(n) <= rank))
 
 
 def may_remove(viewer: FeedViewer, *, contributor_id: UUID | None, sandbox: bool) -> bool:

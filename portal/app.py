@@ -12,7 +12,7 @@ from flask_wtf.csrf import CSRFProtect
 from config import Settings
 from exchange.db import vault_of
 from exchange.stores import Stores, open_stores
-from portal import auth, body, errors, headers, health, language, shown
+from portal import auth, body, errors, headers, health, language, offline_page, shown
 from portal.api import BLUEPRINTS as API
 from portal.web import BLUEPRINTS as WEB
 
@@ -39,6 +39,7 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in WEB:
         app.register_blueprint(blueprint)
     health.install(app)
+    offline_page.install(app, settings)
     shown.install(app)
     errors.install(app)
     return app

@@ -10,13 +10,14 @@ from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from exchange import accounts
+from exchange import accounts, added
 from exchange.sharing import PUBLIC, Permission, Viewer, permitted
 from exchange.times import utcnow
 from portal import current
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 _MARK = "asks_for"
+_WITHOUT_TABLES = frozenset({"static", "healthz", "offline.show"})
 
 
 def requires(permission: Permission) -> Callable[[Route], Route]:
@@ -41,8 +42,16 @@ def asked_by(route: Callable[..., Any]) -> Permission | None:
 
 def install(app: Flask) -> None:
     """Find out who asks, then ask the route."""
+    app.before_request(_follow_tables)
     app.before_request(_recognise)
     app.before_request(_guard)
+
+
+def _follow_tables() -> None:
+    """Sectors and rules are those of the store at this moment."""
+    if request.endpoint is not None and request.endpoint not in _WITHOUT_TABLES:
+        with current.case_store().reading() as db:
+            added.follow(db)
 
 
 def _recognise() -> None:
@@ -58,8 +67,9 @@ def _by_key() -> Viewer:
 
 
 def _by_login() -> Viewer:
-    token = session.get("login")
-    if not token or request.endpoint == "static":
+    # Files of ours, and the offline form, are there also while the database is not.
+    token = None if request.endpoint in {"static", "offline.show"} else session.get("login")
+    if not token:
         return PUBLIC
     with current.case_store().reading() as db:
         return accounts.viewer_of_login(db, token, now=utcnow()) or PUBLIC

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
-from typing import BinaryIO
+from threading import BoundedSemaphore
+from typing import IO, Any, BinaryIO, TypeVar
 
-from flask import Flask, request
+from flask import Flask, Request, current_app, g, request, session
 from werkzeug.exceptions import (
     BadRequest,
     RequestEntityTooLarge,
@@ -14,18 +16,41 @@ from werkzeug.exceptions import (
 )
 
 from exchange import streams
-from exchange.errors import CutShort, TooLarge, TooSlow
+from exchange.errors import CutShort, TooLarge, TooSlow, Unavailable
 
 _API_BYTES = 1_000_000
 _FORM_BYTES = 500_000
 _FORM_FIELDS = 200
+_DRAFT_FIELDS = 12_000  # A table of a thousand indicators is one form.
 _FORM = "application/x-www-form-urlencoded"
 _METHODS_WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
+_FILES_BYTES = 31_000_000
+_FILES_FORM = "multipart/form-data"
+_FILES_MARK = "takes_files"
+
+# Of bodies with files: each lies in memory as a whole, and once more while it is taken apart.
+_large = BoundedSemaphore(8)
+Route = TypeVar("Route", bound=Callable[..., Any])
+
+
+def takes_files(route: Route) -> Route:
+    """Declare that a route takes files: three of 10 MB, from whoever signed in."""
+    setattr(route, _FILES_MARK, True)
+    return route
+
+
+class _Request(Request):
+    """A request whose files never touch the disk: what is in them is kept sealed or not at all."""
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
+        return BytesIO()
 
 
 def install(app: Flask) -> None:
     """Put the whole body in front of the application, before anything else looks at it."""
+    app.request_class = _Request
     app.before_request(_take)
+    app.teardown_request(_let_go)
 
 
 def _take() -> None:
@@ -36,10 +61,46 @@ def _take() -> None:
     _put(b"")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType
-    body = read(stream, announced, _API_BYTES if request.path.startswith("/api/") else _FORM_BYTES)
-    if request.mimetype == _FORM and body.count(b"&") >= _FORM_FIELDS:
+    body = read(stream, announced, _limit(announced))
+    most = _DRAFT_FIELDS if request.path.startswith("/drafts/") else _FORM_FIELDS
+    if request.mimetype == _FORM and body.count(b"&") >= most:
         raise RequestEntityTooLarge
     _put(body)
+    if request.mimetype == _FILES_FORM:
+        _take_apart()
+
+
+def _take_apart() -> None:
+    """Once, and here: the page that refuses a form with too many parts must not stumble over it again."""
+    try:
+        len(request.form)
+    except RequestEntityTooLarge:
+        request.__dict__.pop("stream", None)
+        _put(b"")
+        raise
+
+
+def _limit(announced: int | None) -> int:
+    """In bytes. Files come from people who signed in, and a few at a time. Raises: Unavailable while many come."""
+    if request.path.startswith("/api/"):
+        return _API_BYTES
+    if not (_takes_files() and session.get("login")):
+        return _FORM_BYTES
+    if announced is None or announced > _FORM_BYTES:
+        if not _large.acquire(blocking=False):
+            raise Unavailable("many files come at once")
+        g.holds_a_large_body = True
+    return _FILES_BYTES
+
+
+def _takes_files() -> bool:
+    route = current_app.view_functions.get(request.endpoint or "")
+    return request.mimetype == _FILES_FORM and getattr(route, _FILES_MARK, False)
+
+
+def _let_go(_error: BaseException | None) -> None:
+    if g.pop("holds_a_large_body", False):
+        _large.release()
 
 
 def _put(body: bytes) -> None:

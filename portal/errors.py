@@ -25,7 +25,7 @@ from exchange.errors import (
 )
 from exchange.form import message
 from exchange.times import utcnow
-from portal import current, language
+from portal import current, kept, language
 
 _log = structlog.get_logger()
 _STATUS: dict[type[ExchangeError], int] = {
@@ -70,9 +70,16 @@ def _say(error: Unreadable) -> str:
 
 
 def _unavailable(_error: Unavailable) -> Response:
-    response = answer(503, "unavailable")
+    response = answer(503, "unavailable") if request.path.startswith("/api/") else _kept_page()
     response.headers["Retry-After"] = "5"
     return response
+
+
+def _kept_page() -> Response:
+    """Nothing was kept here: what was typed stands on the page, to send again, to copy, or to read out."""
+    _log.info("request.refused", request=g.get("request_id"), endpoint=request.endpoint, status=503, code="unavailable")
+    page = render_template("unavailable.html", request_id=g.get("request_id", ""), **kept.shown())
+    return Response(page, 503)
 
 
 def _http(error: HTTPException) -> Response:

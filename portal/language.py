@@ -21,4 +21,4 @@ def other() -> str:
 
 
 def _has_form() -> bool:
-    return request.mimetype == "application/x-www-form-urlencoded"
+    return request.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}

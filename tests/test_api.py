@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from config import Settings
-from exchange import accounts, carrying, form
+from exchange import accounts, carrying, form, incidents
 from exchange.models import ApiKey, CaseBase, Organization
 from exchange.sharing import Kind, Role
 from exchange.stores import Stores
@@ -502,7 +502,7 @@ FRAMES: dict[str, tuple[Callable[[Caller], TestResponse], int]] = {
     "gzip in capitals, twice": (lambda who: who.send(RIGHT.encode(), Content_Encoding="GZIP, gzip"), 415),
     "no type": (lambda who: who.send(RIGHT.encode(), content_type=""), 415),
     "text": (lambda who: who.send(RIGHT.encode(), content_type="text/plain"), 415),
-    "STIX": (lambda who: who.send(b"{}", content_type="application/stix+json;version=2.1"), 415),
+    "STIX 2.0": (lambda who: who.send(b"{}", content_type="application/stix+json;version=2.0"), 415),
     "a form": (lambda who: who.send(b"a=b", content_type="application/x-www-form-urlencoded"), 415),
     "a large form": (
         lambda who: who.send(b"a=" + b"x" * 900_000, content_type="application/x-www-form-urlencoded"),
@@ -568,7 +568,7 @@ def test_a_bug_says_so_and_nothing_of_what_it_was(alice: Caller, monkeypatch: py
     def bug(*_: object, **__: object) -> None:
         raise RuntimeError("the secret is tuna")
 
-    monkeypatch.setattr(reports.incidents, "report", bug)
+    monkeypatch.setattr(incidents, "report", bug)
     before = count_rows(alice.app)
     answer = alice.post(make_answers(), Idempotency_Key="k")
     refused(answer, 500)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -11,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.extraction import Found, defang, extract
+from bench.extraction_score import score
+from bench.extraction_sets import labelled_sets
+from exchange.extraction import ALL_KINDS, Found, defang, extract, places
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path(os.environ.get("NOROSHI_TESTDATA") or ROOT.parent / "shared" / "testdata")
@@ -20,27 +21,27 @@ needs_corpus = pytest.mark.skipif(
     not CASES.is_file(), reason="no corpus: set NOROSHI_TESTDATA or place it at ../shared/testdata"
 )
 RECALL, PRECISION = 0.98, 0.98
+MD5 = "098f6bcd4621d373cade4e832627b4f6"
+SHA1 = "a94a8fe5ccb19ba61c4c0873d391e987982fbbd3"
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+SHA512 = MD5 + SHA1 + MD5[::-1] + MD5[8:]
+
+
+def all_of(text: str) -> list[Found]:
+    return extract(text, documentation_is_real=True, kinds=ALL_KINDS)
 
 
 def found(text: str) -> list[str]:
     return [one.value for one in extract(text, documentation_is_real=True)]
 
 
-def spellings(wanted: list[list[str]]) -> list[set[tuple[str, str]]]:
-    return [{(kind, value) for value in values.split("|")} for kind, values in wanted]
-
-
 @needs_corpus
-def test_the_corpus_is_found_and_its_traps_are_not():
-    hit, missed, wrong = 0, [], []
-    for case in json.loads(CASES.read_text(encoding="utf-8"))["cases"]:
-        got = {(one.type, one.value) for one in extract(case["text"], documentation_is_real=True)}
-        wanted, optional = spellings(case["iocs"]), spellings(case["optional"])
-        hit += sum(bool(one & got) for one in wanted)
-        missed += [(case["id"], one) for one in wanted if not one & got]
-        wrong += [(case["id"], one) for one in got - set().union(*wanted, *optional)]
-    assert hit / (hit + len(missed)) >= RECALL, missed
-    assert hit / (hit + len(wrong)) >= PRECISION, wrong
+def test_labelled_texts_are_found_and_their_traps_are_not():
+    for one in labelled_sets(CORPUS.parent):
+        got = score(one, [[(f.type, f.value) for f in all_of(labelled.text)] for labelled in one.texts])
+        assert got.found > 0, one.name
+        assert got.recall >= RECALL, (one.name, got.missed)
+        assert got.precision >= PRECISION, (one.name, got.wrong)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,239 @@ def test_what_only_looks_like_an_indicator_is_left_alone(text):
     assert found(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (
+            "通信先：２０３．０．１１３．４５（ポート４４３）及び evil-a[.]jp\n　・【重要】請求書.zip",
+            ["203.0.113.45", "evil-a.jp"],
+        ),
+        (
+            "203.0.113.45及び203.0.113.46、並びに198.51.100.7～198.51.100.9と2001:db8::1〜2001:db8::5",
+            ["203.0.113.45", "203.0.113.46", "198.51.100.7", "198.51.100.9", "2001:db8::1", "2001:db8::5"],
+        ),
+        ("「ｈｘｘｐｓ：／／ｅｖｉｌ－ｂ．ｃｏｍ／ｌｏｇｉｎ」を遮断", ["https://evil-b.com/login"]),
+        ("info＠evil-c．jp（返信先：info（アット）evil-d（ドット）jp）", ["info@evil-c.jp", "info@evil-d.jp"]),
+        ("evil-e 【.】 com、evil-f〔.〕net、evil-g［ドット］org", ["evil-e.com", "evil-f.net", "evil-g.org"]),
+        (
+            "hxxps[:]//evil-h[.]com/a。次に hxxp://evil-i[.]com/b、に接続",
+            ["https://evil-h.com/a", "http://evil-i.com/b"],
+        ),
+        (
+            "https://evil-j.com/path/、https://evil-k.com/path2/」と「https://evil-l.com」",
+            ["https://evil-j.com/path/", "https://evil-k.com/path2/", "https://evil-l.com"],
+        ),
+        ("ver4.8.1、バージョン：10.1.2.3以前、2026.11.04、03.1234.5678、〒100-0001", []),
+        ("令和８年１１月４日２２：０５頃、端末３台が停止。11/4 22:05に復旧。R8.11.4。", []),
+        (
+            "ＣＶＥ－２０２４－３４００、cve 2023-46805およびCVE‐2024‐21887、ＣＶＥ—2024—1709",
+            ["CVE-2024-3400", "CVE-2023-46805", "CVE-2024-21887", "CVE-2024-1709"],
+        ),
+        (f"検体：sample.exe（SHA256：{SHA256.upper()}）は悪性です", [SHA256]),
+        ("１．evil-m.com\n２．evil-n．com\n・evil-o[．]com", ["evil-m.com", "evil-n.com", "evil-o.com"]),
+        ("IPアドレス203.0.113.5からドメインevil-p.comへ", ["203.0.113.5", "evil-p.com"]),
+    ],
+)
+def test_mails_of_a_japanese_desk_are_read(text, values):
+    assert found(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (
+            "CEF:0|Vendor|IDS|4.2.1.9|100|C2|9|src=10.1.2.3 dst=203.0.113.50 request=http://evil-m.com/g.php?id\\=1",
+            ["10.1.2.3", "203.0.113.50", "http://evil-m.com/g.php?id=1"],
+        ),
+        (
+            "%ASA-6-302013: Built outbound TCP for outside:203.0.113.51/443 to inside/192.168.1.5(51515)",
+            ["203.0.113.51", "192.168.1.5"],
+        ),
+        ("TCP_MISS/200 CONNECT evil-n.com:443 - HIER_DIRECT/203.0.113.53 -", ["evil-n.com", "203.0.113.53"]),
+        (
+            '198.51.100.9 - - [04/Nov/2026:05:12:33 +0900] "GET /i.php?f=..%2fetc HTTP/1.1" 200 5 "http://evil-o.com/r"'
+            ' "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0.0.1 Safari/537.36"',
+            ["198.51.100.9", "http://evil-o.com/r"],
+        ),
+        (
+            "Received: from mail.evil-p.com ([203.0.113.54])\n by mx1.kaku.co.jp\nMessage-ID: <1@evil-q.com>",
+            ["mail.evil-p.com", "203.0.113.54", "mx1.kaku.co.jp"],
+        ),
+        ("2026-11-04,203.0.113.55,http://evil-q.com/a.php,GET,200", ["203.0.113.55", "http://evil-q.com/a.php"]),
+        ('{"url":"http:\\/\\/evil-r.com\\/x","ip":"203.0.113.56"}', ["http://evil-r.com/x", "203.0.113.56"]),
+        (f"| IP | 名前 |\n|---|---|\n| 203.0.113.57 | evil-t[.]com | {MD5} |", ["203.0.113.57", "evil-t.com", MD5]),
+        (
+            "Content-Transfer-Encoding: quoted-printable\n\nhttp://evil-u.com/login?id=3D12&token=3Dab=\ncd now",
+            ["http://evil-u.com/login?id=12&token=abcd"],
+        ),
+        (
+            "[x](https://evil-v.com/l) **http://evil-w.com/x** `evil-x.com` <https://evil-y.com/z|here> "
+            "https://evil-z.com/p/[a post]",
+            [
+                "https://evil-v.com/l",
+                "http://evil-w.com/x",
+                "evil-x.com",
+                "https://evil-y.com/z",
+                "https://evil-z.com/p/",
+            ],
+        ),
+        ('<a href="http://evil-z.com/?a=1&amp;b=2">x</a>', ["http://evil-z.com/?a=1&b=2"]),
+        ("bounces+1=a=b.com@evil-z.com git@evil-y.com:a/b.git", ["bounces+1=a=b.com@evil-z.com", "evil-y.com"]),
+        ("dig evil-a.com @203.0.113.11; ssh root@203.0.113.12", ["evil-a.com", "203.0.113.11", "203.0.113.12"]),
+    ],
+)
+def test_logs_headers_tables_and_markup_are_read(text, values):
+    assert found(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (
+            "hxxps[:]//ev-a[.]com hXXp://ev-b(.)com ev-c{.}com ev-e[dot]com ev-f (dot) com ev-g<.>com ev-h[.]co[.]jp",
+            ["https://ev-a.com", "http://ev-b.com", "ev-c.com", "ev-e.com", "ev-f.com", "ev-g.com", "ev-h.co.jp"],
+        ),
+        (
+            "meow://ev-i[.]com/a hxxp:\\\\ev-k.com\\a\\b h**ps://ev-l.com fxp://ev-m.com",
+            ["http://ev-i.com/a", "http://ev-k.com/a/b", "https://ev-l.com", "ftp://ev-m.com"],
+        ),
+        ("203 . 0 . 113 . 58 and www . ev-o . net; the end . Next", ["203.0.113.58", "www.ev-o.net"]),
+        (
+            "203[.]0.113[.]59, 203.0.113.[.]61, 203\\.0\\.113\\.62",
+            ["203.0.113.59", "203.0.113.61", "203.0.113.62"],
+        ),
+        (
+            "2001[:]db8[:]0[:]0[:]0[:]0[:]0[:]1, 2001:db8[::]2, [2001:db8::3]:443",
+            ["2001:db8::1", "2001:db8::2", "2001:db8::3"],
+        ),
+        (
+            "boss[@]ev-p[.]com boss(at)ev-q.com boss [at] ev-r [dot] com boss AT ev-s DOT com",
+            ["boss@ev-p.com", "boss@ev-q.com", "boss@ev-r.com", "boss@ev-s.com"],
+        ),
+        ("evil dot com, www dot ev-t dot net, the dot com boom, a dot com company", ["evil.com", "www.ev-t.net"]),
+    ],
+)
+def test_every_way_to_defang_is_undone(text, values):
+    assert found(text) == values
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "v4.8.1, 2026.11.04, 11.04.2026, 4.8, 1.2.3.4.5, FileVersion=6.1.7.1, build 10.0.1.2, stack before 4.7.1.27",
+        "nginx/1.2.3.4 WebLogic 12.2.1.4 .1.3.6.1 4.0.0.0 999.1.1.1 256.1.1.1",
+        "svchost.exe readme.txt foo.py invoice.zip index.html libfoo.so main.rs run.sh Makefile.am lib.pl main.py:42:",
+        "com.example.app org.apache.logging.log4j.core.lookup.JndiLookup java.net.URL asyncio.run(main())",
+        "e.g. this, i.e. that, U.S. firms, a.m. and p.m., Ph.D., No.1, Inc., vs. ASP.NET, System.IO, Vue.js",
+        r"C:\Windows\evil.com.exe \\fileserver01\share\a.zip HKLM\Software\a.b.com\Run /usr/bin/evil.sh ./evil.py",
+        "Trojan.Win32.Emotet.ac, Win32/Sality.in, W97M.Downloader.to, Backdoor:MSIL/Agent.la",
+        "host.name user.id document.location window.open('x') this.props.name {user.link}",
+        "00:1A:2B:3C:4D:5E 12:34:56.789 2026-11-04T05:12:33+09:00 a::b",
+        f"session {MD5}, commit {SHA1}, imphash: {MD5}, Administrator:500:{MD5}:{MD5[::-1]}:::",
+        "12345678901234567890123456789012 " + "1" * 40,
+        "CVE-19999-0000 CVE-2022-000012 CVE-XXXX-1234",
+        "see https://www.oasis-\nopen.org/resources",
+    ],
+)
+def test_versions_files_code_and_numbers_are_no_indicators(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (f"SHA256: {SHA256[:40]}\n{SHA256[40:]}", [SHA256]),
+        (f"SHA-256\n{SHA256[:32]}\n{SHA256[32:]}", [SHA256]),
+        (f"| {SHA256[:50]} |\n| {SHA256[50:]} |", [SHA256]),
+        (f"> {SHA256[:60]}\r\n> {SHA256[60:]}\r\n", [SHA256]),
+        (f"SHA256: {SHA256[:6]}\n{SHA256[6:]}", [SHA256]),
+        (f"{SHA256[:30]}-\n{SHA256[30:]}", [SHA256]),
+        (f"{SHA256[:20]}\n{SHA256[20:40]}\n{SHA256[40:60]}\n{SHA256[60:]}", [SHA256]),
+        ("SHA512:\n" + "\n".join(SHA512[at : at + 32] for at in range(0, 128, 32)), [SHA512]),
+        (f"検体のSHA256は\n{SHA256[:33]}\n{SHA256[33:]}です", [SHA256]),
+        (f"{MD5}\n{MD5[::-1]}\n{SHA1}\n{SHA256}", [MD5, MD5[::-1], SHA1, SHA256]),
+        (f"{MD5}\n12345678\n", [MD5]),
+        (f"md5={MD5};sha1={SHA1};sha256={SHA256}", [MD5, SHA1, SHA256]),
+        (f"{SHA256}.exe と {SHA1}_{MD5}", [SHA256]),
+    ],
+)
+def test_a_hash_over_several_lines_is_one_and_a_list_of_hashes_is_a_list(text, values):
+    assert found(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (
+            "http://user:pass@ev-u.com:8080/x mailto:user@ev-v.com",
+            ["http://user:pass@ev-u.com:8080/x", "user@ev-v.com"],
+        ),
+        (
+            "EVIL-UPPER.COM Evil-Title.com HTTP://EV-X.COM/Path",
+            ["evil-upper.com", "evil-title.com", "http://ev-x.com/Path"],
+        ),
+        (
+            "_dmarc.ev-ah.com a_b.ev-ai.com a_b.com xn--wgv71a119e.jp",
+            ["_dmarc.ev-ah.com", "a_b.ev-ai.com", "xn--wgv71a119e.jp"],
+        ),
+        (
+            "mail.evil.pl evil-ap.co.rs microsoft.com evil.com(悪性)",
+            ["mail.evil.pl", "evil-ap.co.rs", "microsoft.com", "evil.com"],
+        ),
+        (
+            "//cdn.ev-ag.com/x.js postgresql+psycopg2://ev-ah.com/x",
+            ["cdn.ev-ag.com", "postgresql+psycopg2://ev-ah.com/x"],
+        ),
+        ("http://a.com/x,b.html http://a.com/,evil.com,x", ["http://a.com/x,b.html", "http://a.com/", "evil.com"]),
+        ("https://a.com/?q[]=1&b[0]=2 http://a.com/x(y", ["https://a.com/?q[]=1&b[0]=2", "http://a.com/x"]),
+    ],
+)
+def test_hosts_and_urls_end_where_they_end(text, values):
+    assert found(text) == values
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("attack-pattern", "手法はT1021.001です", "T1021.001"),
+        ("x-mitre-tactic", "TA0011 (C2)", "TA0011"),
+        ("autonomous-system", "ASN 64501", "AS64501"),
+        ("ipv4-cidr", "203.0.113[.]0/24を遮断", "203.0.113.0/24"),
+        ("ipv6-cidr", "2001:db8::/32", "2001:db8::/32"),
+        ("mac-addr", "MAC 00-1A-2B-3C-4D-5E", "00:1a:2b:3c:4d:5e"),
+        (
+            "windows-registry-key",
+            "「HKLM\\Software\\Microsoft\\Windows NT\\CurrentVersion\\Run」に登録",
+            "HKEY_LOCAL_MACHINE\\Software\\Microsoft\\Windows NT\\CurrentVersion\\Run",
+        ),
+        ("windows-registry-key", "HKCU\\Software\\Run key was added", "HKEY_CURRENT_USER\\Software\\Run"),
+        ("file-name", "脅迫文 README_X.txt、", "README_X.txt"),
+        ("file-name", "添付「請求 書.zip」を", "請求 書.zip"),
+        ("user-agent", 'UAは"python-requests/2.31.0"', "python-requests/2.31.0"),
+        ("user-agent", "Mozilla/5.0 (compatible; X/1.3) と", "Mozilla/5.0 (compatible; X/1.3)"),
+        ("cryptocurrency-wallet", "送金先 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
+        (
+            "cryptocurrency-wallet",
+            "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+            "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+        ),
+    ],
+)
+def test_what_else_describes_an_attack_is_told_only_when_asked_for(kind, text, value):
+    assert [(one.type, one.value) for one in all_of(text)] == [(kind, value)]
+    assert extract(text, documentation_is_real=True) == []
+
+
+def test_a_wallet_with_a_wrong_digit_is_none():
+    assert all_of("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5") == []
+
+
+def test_every_place_of_an_indicator_is_told():
+    text = "203.0.113.9、203[.]0[.]113[.]9、２０３．０．１１３．９"
+    stood = [text[one.start : one.end] for one in places(text)]
+    assert stood == ["203.0.113.9", "203[.]0[.]113[.]9", "２０３．０．１１３．９"]
+
+
 def test_documentation_names_count_only_where_they_are_real():
     text = "bad.example http://bad.example/x a@bad.example 203.0.113.5"
     assert [one.value for one in extract(text)] == ["203.0.113.5"]
@@ -150,7 +384,7 @@ urls = st.builds(
 hashes = (
     st.sampled_from([("md5", 32), ("sha1", 40), ("sha256", 64), ("sha512", 128)])
     .flatmap(lambda kind: st.tuples(st.just(kind[0]), st.text("0123456789abcdef", min_size=kind[1], max_size=kind[1])))
-    .filter(lambda pair: len(set(pair[1])) > 3)
+    .filter(lambda pair: len(set(pair[1])) > 3 and not pair[1].isdigit())
 )
 mailboxes = st.from_regex(r"[a-z0-9]{1,9}(\.[a-z]{1,9})?", fullmatch=True)
 indicators = st.one_of(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exchange import form
 from exchange.errors import Invalid, Problem
-from exchange.form import FIELDS, Profile, QuickReport, from_form, message, parse
+from exchange.form import FIELDS, QUICK, Profile, QuickReport, from_form, message, parse
 from exchange.japanese_dates import moment
 from exchange.tables import table
 
@@ -53,8 +53,8 @@ def options(name: str) -> list[str]:
 
 
 def test_the_dictionary_and_the_model_ask_the_same_questions():
-    assert set(FIELDS) | {"submitted_at", "organisation"} == set(QuickReport.model_fields)
-    for name, field in FIELDS.items():
+    assert set(QUICK) | {"submitted_at", "organisation"} == set(QuickReport.model_fields)
+    for name, field in QUICK.items():
         assert QuickReport.model_fields[name].is_required() == (field["required"] is True), name
 
 
@@ -79,7 +79,11 @@ def test_the_dictionary_and_the_model_offer_the_same_options(name, literal):
 
 def test_every_word_is_there_in_both_languages():
     for field in FIELDS.values():
-        words = [field["label"], field["help"], *(option["label"] for option in field.get("options", []))]
+        words = [
+            field["label"],
+            *([field["help"]] if "help" in field else []),
+            *(option["label"] for option in field.get("options", [])),
+        ]
         assert all(one["ja"] and one["en"] for one in words), field["id"]
     assert all(one["ja"] and one["en"] for one in table("problems").values())
 
@@ -141,7 +145,7 @@ def test_whatever_stands_in_a_field_is_accepted_or_named(answers):
 
 
 @given(
-    st.fixed_dictionaries({name: st.sampled_from(options(name)) for name in FIELDS if FIELDS[name]["input"] == "radio"})
+    st.fixed_dictionaries({name: st.sampled_from(options(name)) for name in QUICK if QUICK[name]["input"] == "radio"})
 )
 def test_any_combination_of_options_is_a_valid_report_and_survives_storage(answers):
     report = accepted(SPECIAL, **answers)
@@ -304,7 +308,7 @@ def test_messages_need_nothing_but_the_parameters_we_give():
         for _, name, _, _ in string.Formatter().parse(text)
         if name
     }
-    assert needed == {"max", "option", "terms"}
+    assert needed == {"extension", "fault", "field", "found", "id", "max", "min", "name", "option", "terms"}
 
 
 def test_a_posted_page_becomes_the_report_that_a_machine_would_send():

@@ -11,13 +11,16 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from config import Settings
-from exchange import accounts, form
+from exchange import accounts, form, updates
+from exchange.form import Profile
+from exchange.stix import intake
 from exchange.stores import Stores
 from portal import auth
-from portal.api import openapi, reports
+from portal.api import cases, deadlines, openapi, reports, webhooks
+from portal.api import openapi_examples as examples
 from portal.app import create_app
 from tests.conftest import NOW
-from tests.make import SAMPLES, make_answers, make_organization, make_viewer, sample
+from tests.make import DEMO, SAMPLES, make_answers, make_organization, make_viewer, sample
 
 DOCUMENT = openapi.document()
 
@@ -25,8 +28,8 @@ DOCUMENT = openapi.document()
 @pytest.fixture
 def app(sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The portal; time stands still."""
-    monkeypatch.setattr(auth, "utcnow", lambda: NOW)
-    monkeypatch.setattr(reports, "utcnow", lambda: NOW)
+    for door in (auth, reports, cases, deadlines, webhooks):
+        monkeypatch.setattr(door, "utcnow", lambda: NOW)
     made = create_app(sqlite_settings)
     yield made
     made.extensions["stores"].close()
@@ -100,7 +103,7 @@ def test_every_operation_has_a_name_and_every_refusal_is_a_problem_document() ->
 
 def test_the_refusals_of_filing_and_reading_are_described() -> None:
     filing = DOCUMENT["paths"]["/api/v1/reports"]["post"]["responses"]
-    assert set(filing) == {"201", "400", "401", "403", "404", "408", "409", "413", "415", "422", "503"}
+    assert set(filing) == {"201", "202", "400", "401", "403", "404", "408", "409", "413", "415", "422", "503"}
     assert set(DOCUMENT["paths"]["/api/v1/cases/{ref}"]["get"]["responses"]) == {"200", "401", "403", "404", "503"}
 
 
@@ -120,10 +123,13 @@ def test_what_the_api_refuses_does_not_fit_the_schema(wrong: dict[str, object]) 
 
 def test_each_question_is_described_in_both_languages_and_asked_for_if_required() -> None:
     report = DOCUMENT["components"]["schemas"]["QuickReport"]
-    for name, entry in form.FIELDS.items():
-        assert entry["label"]["ja"] in report["properties"][name]["description"]
-        assert entry["label"]["en"] in report["properties"][name]["description"]
-    assert set(report["required"]) == {name for name, entry in form.FIELDS.items() if entry["required"] is True}
+    update = DOCUMENT["components"]["schemas"]["Update"]
+    for questions, entries in ((report, form.QUICK), (update, form.FIELDS)):
+        for name, entry in entries.items():
+            assert entry["label"]["ja"] in questions["properties"][name]["description"]
+            assert entry["label"]["en"] in questions["properties"][name]["description"]
+    assert set(report["required"]) == {name for name, entry in form.QUICK.items() if entry["required"] is True}
+    assert "required" not in update
 
 
 def test_what_the_api_really_answers_is_described_to_the_last_field(app: Flask) -> None:
@@ -143,3 +149,48 @@ def test_what_the_api_really_answers_is_described_to_the_last_field(app: Flask) 
     assert receipts[1].json and receipts[1].json["possible_duplicate_of"]
     assert receipts[0].json and receipts[0].json["clocks"] and receipts[0].json["reminders"]
     assert [one.status_code for one in refusals] == [422, 400, 404, 401]
+
+
+def test_what_the_later_stages_answer_is_described_to_the_last_field(app: Flask) -> None:
+    client, headers = app.test_client(), {"Authorization": f"Bearer {_key(app)}"}
+    answers = make_answers(personal_data="yes", designated_asset="yes")
+    case = client.post("/api/v1/reports", json=answers, headers=headers).headers["Location"]
+    update = client.patch(case, json={"current_status": "recovered", "personal_data": "possible"}, headers=headers)
+    draft = client.post("/api/v1/reports?confirm=false", json={}, headers=headers)
+    hook = client.post("/api/v1/webhooks", json={"url": "https://soc.example/"}, headers=headers)
+    shown = [
+        ("UpdateReceipt", update),
+        ("Draft", draft),
+        ("RegisteredWebhook", hook),
+        ("Draft", client.get(draft.headers["Location"], headers=headers)),
+        ("Version", client.get(update.headers["Location"], headers=headers)),
+        ("CaseList", client.get("/api/v1/cases", headers=headers)),
+        ("DeadlineList", client.get("/api/v1/deadlines", headers=headers)),
+        ("WebhookList", client.get("/api/v1/webhooks", headers=headers)),
+        ("Webhook", client.delete(hook.headers["Location"], headers=headers)),
+        ("Case", client.post(f"{case}/close", headers=headers)),
+        ("Case", client.post(f"{case}/reopen", headers=headers)),
+    ]
+    for name, answer in shown:
+        assert answer.status_code in {200, 201, 202}, (name, answer.json)
+        _validator(_schema(name), exact=True).validate(answer.json)
+
+
+def test_every_example_is_what_it_is_an_example_of() -> None:
+    operations = [*_operations(), ("", "", DOCUMENT["webhooks"]["caseChanged"]["post"])]
+    bodies = [one["requestBody"]["content"] for *_, one in operations if "requestBody" in one]
+    shown = [(body["schema"], body["example"]) for content in bodies for body in content.values()]
+    assert len(shown) == 6
+    for schema, example in shown:
+        _validator(schema, exact=schema != {"type": "object"}).validate(example)
+    profile = Profile("port", act_special_operator=True, public_body=False, ci_operator=True)
+    quick = form.parse(examples.REPORT, profile=profile, now=NOW)
+    updates.merged(quick.model_dump(mode="json", exclude_none=True), examples.UPDATE, profile=profile, now=NOW)
+    assert intake.read(examples.BUNDLE).later["iocs"]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_later_stages_of_the_samples_fit_the_schema_of_an_update(name: str) -> None:
+    row = next(one for one in DEMO["reports"] if one["sample"] == name)
+    for stage in row["later"]:
+        _validator(_schema("Update"), exact=True).validate(stage["answers"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from exchange.form import Profile, QuickReport, parse
+from exchange.incidents import answers_of
 from exchange.rules import Decision, decide, last_open_day
 from exchange.sectors import authority, sector_of
 from exchange.sharing import TLP
@@ -40,7 +41,7 @@ def a_report(profile: Profile | None = None, **answers: object) -> QuickReport:
 
 def decided(profile: Profile | None = None, *, at: datetime = NOW, **answers: object) -> Decision:
     profile = profile or a_profile()
-    return decide(a_report(profile, **answers), profile, at=at)
+    return decide(answers_of(a_report(profile, **answers)), profile, at=at)
 
 
 def recipients(decision: Decision) -> list[str]:
@@ -55,7 +56,7 @@ def demo_decision(sample: dict[str, Any]) -> Decision:
     organisation = ORGANISATIONS[sample["organisation"]]
     profile = Profile(**{name: organisation[name] for name in Profile.__dataclass_fields__})
     filed_at = datetime.fromisoformat(sample["answers"]["submitted_at"])
-    return decide(parse(sample["answers"], profile=profile, now=filed_at), profile, at=filed_at)
+    return decide(answers_of(parse(sample["answers"], profile=profile, now=filed_at)), profile, at=filed_at)
 
 
 def deadlines(decision: Decision) -> list[dict[str, str]]:
@@ -65,7 +66,8 @@ def deadlines(decision: Decision) -> list[dict[str, str]]:
         target = clock.target_at and clock.target_at.isoformat()
         days = {"target_at": target, "warn_date": clock.warn_date, "due_date": clock.due_date}
         stated = {name: str(day) for name, day in days.items() if day}
-        found.append({"regime": clock.regime, "stage": clock.stage, **stated})
+        if stated:  # Without delay, and no more: nothing that a calendar could hold.
+            found.append({"regime": clock.regime, "stage": clock.stage, **stated})
     return found
 
 

@@ -66,7 +66,12 @@ def test_only_chosen_answers_of_the_technical_class_pass_into_an_edition() -> No
 
 def test_what_people_type_and_what_names_them_is_sealed() -> None:
     sealed = {name for name, entry in form.FIELDS.items() if sharing.seals(entry)}
-    assert sealed == {"personal_data", "callback", "summary", "ioc_paste"}
+    assert {name for name in form.QUICK if name in sealed} == {"personal_data", "callback", "summary", "ioc_paste"}
+    assert {"other_operators", "supply_chain", "root_cause_ja", "pd_items_ja", "pd_subject_count", "iocs"} <= sealed
+    typed = {"text", "textarea", "lines", "tel", "url"}
+    for name in form.FIELDS.keys() - sealed:
+        entries = [form.FIELDS[name], *form.FIELDS[name].get("items", [])]
+        assert not [one["id"] for one in entries if one["input"] in typed or one.get("class") in {"V", "P"}], name
 
 
 @pytest.mark.parametrize(

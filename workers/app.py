@@ -64,5 +64,8 @@ _SCHEDULE = {
     "seal full pages": _periodic("feed.seal", 10.0),
     "carry polls into the audit chain": _periodic("feed.carry-notes", 5.0),
     "anchor the audit chain": _periodic("audit.anchor", 60.0),
+    "remind of deadlines": _periodic("post.remind", 60.0),
+    "hand letters over to the post": _periodic("post.hand-over", 5.0),
+    "tell webhooks of deadlines": _periodic("webhook.look", 300.0),
     "sweep": _periodic("house.sweep", 3600.0),
 }

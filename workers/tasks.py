@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from threading import Lock
 from uuid import UUID
 
 import structlog
@@ -13,13 +15,30 @@ from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.orm import Session
 
 from config import Settings
-from exchange import accounts, audit, carrying, contributions, editions, findings, idempotency, outbox, sealing
+from exchange import (
+    accounts,
+    added,
+    attachments,
+    audit,
+    carrying,
+    contributions,
+    drafts,
+    editions,
+    findings,
+    idempotency,
+    letters,
+    outbox,
+    sealing,
+    webhooks,
+)
 from exchange.db import Store
 from exchange.errors import Unavailable
 from exchange.stores import Stores
 from exchange.times import utcnow
+from workers import post
 
 _log = structlog.get_logger()
+_KNOCKING = Lock()
 
 
 @dataclass(frozen=True)
@@ -56,7 +75,13 @@ def decide_editions(event_id: str) -> None:
 @shared_task(name="edition.ready")
 def release_edition(event_id: str) -> None:
     """Carry an edition into the feed."""
-    _across(event_id, lambda edition_id: carrying.release(house().stores, edition_id, clock=utcnow))
+    _across(event_id, _release)
+
+
+def _release(edition_id: UUID) -> None:
+    carrying.release(house().stores, edition_id, clock=utcnow)
+    with house().stores.case.transaction() as db:
+        webhooks.on_released(db, edition_id, now=utcnow())
 
 
 @shared_task(name="contribution.admitted")
@@ -71,12 +96,59 @@ def carry_account(event_id: str) -> None:
     _across(event_id, lambda person_id: carrying.account(house().stores, person_id, now=utcnow()))
 
 
+@shared_task(name="case.changed")
+def write_about_case(event_id: str) -> None:
+    """Write to those who must hear of what happened in a case, and to their webhooks."""
+
+    def write(db: Session, case_id: UUID, now: datetime) -> None:
+        letters.on_case_changed(db, case_id, now=now)
+        webhooks.on_case_changed(db, case_id, now=now)
+
+    _step(event_id, write)
+
+
+@shared_task(name="webhook.due")
+def knock(_event_id: str) -> None:
+    """Send what waits for webhooks, one after the other: who answers slowly holds one thread of a worker, no more."""
+    if not _KNOCKING.acquire(blocking=False):  # The thread that sends, or the next ring, takes it.
+        return
+    try:
+        _knock_everywhere(house().stores.case)
+    finally:
+        _KNOCKING.release()
+
+
+def _knock_everywhere(case: Store) -> None:
+    with case.reading() as db:
+        waiting = webhooks.waiting(db, now=utcnow())
+    deaf: set[UUID] = set()
+
+    def send(webhook_id: UUID, knock_id: UUID) -> None:
+        local = house().settings.local_webhooks
+        if not webhooks.deliver(case, knock_id, clock=utcnow, this_machine=local):
+            deaf.add(webhook_id)
+
+    for event_id, webhook_id in waiting:
+        # One that did not take the last message would not take the next one either.
+        if webhook_id not in deaf:
+            _across(str(event_id), partial(send, webhook_id))
+
+
+@shared_task(name="letter.ready")
+def send_letter(event_id: str) -> None:
+    """Send one letter, if no other is on its way: a mail server that is slow holds one thread of a worker, no more."""
+    with post.alone() as nobody_else:
+        if nobody_else:  # Else the next ring takes it.
+            post.deliver(house().stores, house().settings, UUID(event_id), clock=utcnow)
+
+
 def _step(event_id: str, act: Callable[[Session, UUID, datetime], None]) -> None:
     """Claim an event, act on the case store and settle in one transaction, and ring for what follows."""
 
     def in_one_transaction(subject: UUID) -> None:
         now = utcnow()
         with house().stores.case.transaction() as db:
+            added.follow(db)
             act(db, subject, now)
             outbox.settle(db, UUID(event_id), now=now)
 
@@ -171,6 +243,26 @@ def seal_pages() -> None:
     sealing.seal(house().stores.released)
 
 
+@shared_task(name="post.remind")
+def remind() -> None:
+    """Write to reporters whose deadlines come due."""
+    post.remind(house().stores, clock=utcnow)
+
+
+@shared_task(name="post.hand-over")
+def hand_over_letters() -> None:
+    """Let every letter that was written be sent."""
+    post.hand_over(house().stores, house().settings, clock=utcnow)
+
+
+@shared_task(name="webhook.look")
+def look_at_clocks() -> None:
+    """Tell webhooks of deadlines that have become pressing."""
+    with house().stores.case.transaction() as db:
+        added.follow(db)
+        webhooks.look_at_clocks(db, now=utcnow())
+
+
 @shared_task(name="audit.anchor")
 def anchor_audit() -> None:
     """Note the head of the audit chain where the application's databases do not reach."""
@@ -184,7 +276,10 @@ def sweep() -> None:
     with house().stores.case.transaction() as db:
         answers = idempotency.forget(db, now=utcnow())
         failures = accounts.forget_failures(db, now=utcnow())
+        drafts.forget(db, now=utcnow())
         carrying.forget_carried(db, now=utcnow())
+        attachments.forget(db, now=utcnow())
+        webhooks.forget(db, now=utcnow())
     released = house().stores.released
     with released.reading() as db:
         sandboxes, thin = contributions.sandboxes(db), sealing.thin(db)

@@ -18,10 +18,13 @@ from exchange.models.released import (
     Submission,
 )
 from exchange.models.reports import Case, Deadline, Delivery, Observable, ReportVersion
+from exchange.models.rooms import AddedRow, Attachment, Draft, EmergencyCode, Knock, Letter, Message, Webhook
 
 __all__ = [
+    "AddedRow",
     "Answer",
     "ApiKey",
+    "Attachment",
     "AuditEntry",
     "AuditHead",
     "CarriedNote",
@@ -32,15 +35,20 @@ __all__ = [
     "Contributor",
     "Deadline",
     "Delivery",
+    "Draft",
     "Edition",
     "EditionObject",
+    "EmergencyCode",
     "Entry",
     "Event",
     "FeedAccount",
     "FeedKey",
     "Grant",
     "Installed",
+    "Knock",
+    "Letter",
     "Login",
+    "Message",
     "ObjectVersion",
     "Observable",
     "Organization",
@@ -53,4 +61,5 @@ __all__ = [
     "SealedPage",
     "SignInFailure",
     "Submission",
+    "Webhook",
 ]

@@ -15,7 +15,7 @@ from exchange.models.reports import Case
 
 
 class Edition(CaseBase):
-    """What one circle of readers may know of one case."""
+    """What one circle of readers may know of one case; once withdrawn, nothing of it is served any more."""
 
     __tablename__ = "edition"
     __table_args__ = (UniqueConstraint("case_id", "kind"),)
@@ -27,6 +27,7 @@ class Edition(CaseBase):
     purpose: Mapped[str]
     names_sector: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
     case: Mapped[Case] = relationship(lazy="joined")
 
 
@@ -34,7 +35,7 @@ class EditionObject(CaseBase):
     """The id of one object in one edition, kept for ever, and its newest rendered version.
 
     `source` is a keyed hash of the row it was made from, so that a second run finds the same id.
-    `body` is empty while the object has only been drafted.
+    `body` is empty while the object has only been drafted; `retired`: taken back, its id is never used again.
     """
 
     __tablename__ = "edition_object"
@@ -48,6 +49,7 @@ class EditionObject(CaseBase):
     created: Mapped[datetime | None]
     modified: Mapped[datetime | None]
     body: Mapped[bytes | None]
+    retired: Mapped[bool] = mapped_column(default=False)
     edition: Mapped[Edition] = relationship(lazy="joined")
 
 

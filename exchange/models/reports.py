@@ -14,7 +14,10 @@ from exchange.models.base import CaseBase
 
 
 class Case(CaseBase):
-    """One incident at one organization. `ref` is random: it tells neither how many there are nor when."""
+    """One incident at one organization. `ref` is random: it tells neither how many there are nor when.
+
+    `unconfirmed`: it came without a sign-in, and nobody has called the organization back yet.
+    """
 
     __tablename__ = "incident_case"
 
@@ -25,13 +28,19 @@ class Case(CaseBase):
     sector: Mapped[str | None] = mapped_column(index=True)
     share_scope: Mapped[str]
     exercise: Mapped[bool] = mapped_column(default=False)
+    unconfirmed: Mapped[bool] = mapped_column(default=False)
     opened_at: Mapped[datetime] = mapped_column(index=True)
+    closed_at: Mapped[datetime | None]
     organization: Mapped[Organization] = relationship(lazy="joined")
     versions: Mapped[list[ReportVersion]] = relationship(order_by="ReportVersion.seq", back_populates="case")
 
 
 class ReportVersion(CaseBase):
-    """One filed report, never changed. Classes V and P and free text are sealed, the rest is plain."""
+    """One filed report, never changed: all that was known by then. Classes V and P and free text are sealed.
+
+    `stage` is sokuhou, zokuhou, kakuhou or correction; `changed` are the fields that differ from the version before;
+    `taken_by_id` is who typed it in for the organization, when it was told on the telephone.
+    """
 
     __tablename__ = "report_version"
     __table_args__ = (UniqueConstraint("case_id", "seq"),)
@@ -51,11 +60,16 @@ class ReportVersion(CaseBase):
     form_version: Mapped[str]
     rule_version: Mapped[str]
     decision: Mapped[dict[str, Any]]
+    changed: Mapped[list[str]] = mapped_column(default=list)
+    taken_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     case: Mapped[Case] = relationship(back_populates="versions", lazy="joined")
 
 
 class Delivery(CaseBase):
-    """A copy that an authority has a right to, for one purpose."""
+    """A copy that an authority has a right to, for one purpose, and its receipt.
+
+    `reference` is the authority's own number for it.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (UniqueConstraint("report_version_id", "recipient"),)
@@ -64,20 +78,37 @@ class Delivery(CaseBase):
     report_version_id: Mapped[UUID] = mapped_column(ForeignKey("report_version.id"))
     recipient: Mapped[str] = mapped_column(index=True)
     purpose: Mapped[str]
+    received_at: Mapped[datetime | None]
+    received_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    reference: Mapped[str | None]
 
 
 class Deadline(CaseBase):
-    """A clock that a filing started."""
+    """A clock of a case, as the newest answers and rules have it; it is never taken away, only met or extended.
+
+    `runs_out_at` is its last moment, an extension counted in; None if the law says "without delay" and no more.
+    `warned` says how often its reporter was reminded.
+    """
 
     __tablename__ = "deadline"
+    __table_args__ = (UniqueConstraint("case_id", "regime", "stage"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    report_version_id: Mapped[UUID] = mapped_column(ForeignKey("report_version.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("incident_case.id"))
     regime: Mapped[str]
     stage: Mapped[str]
     starts_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
-    due_date: Mapped[date | None] = mapped_column(index=True)
+    due_date: Mapped[date | None]
+    warn_date: Mapped[date | None]
+    target_at: Mapped[datetime | None]
+    met_by: Mapped[str]
+    runs_out_at: Mapped[datetime | None] = mapped_column(index=True)
+    extended_to: Mapped[date | None]
+    extended_by: Mapped[str | None]
+    met_at: Mapped[datetime | None]
+    warned: Mapped[int] = mapped_column(default=0)
+    case: Mapped[Case] = relationship(lazy="joined")
 
 
 class Observable(CaseBase):

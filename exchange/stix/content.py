@@ -16,12 +16,14 @@ class Finding:
         value: normalised and live, never defanged.
         indicates: False keeps it as observed data only, as the sources of a DDoS, which are victims too.
         confidence: 0 to 100 (STIX 2.1, appendix A).
+        role: what it was used for, of the dictionary's list.
     """
 
     type: str
     value: str
     indicates: bool
     confidence: int
+    role: str = "unknown"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Content:
         sector_names: the sector in `ja` and `en`; not looked at while `sectors` is empty.
         observed_on: a day in UTC, never finer.
         vulnerabilities: CVE ids.
+        techniques: (id, domain) of MITRE ATT&CK; the domain is enterprise or ics.
+        malware: kinds of the dictionary's list; a name is typed text, and waits for a person.
         description: `ja` and `en`, approved by a person; None otherwise.
     """
 
@@ -48,3 +52,5 @@ class Content:
     findings: tuple[Finding, ...]
     vulnerabilities: tuple[str, ...]
     description: Mapping[str, str] | None
+    techniques: tuple[tuple[str, str], ...] = ()
+    malware: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from exchange.stix.names import Words
 
 __all__ = ["Draft", "IdOf", "drafts"]
 
+_HOSTS: Final = frozenset({"ipv4-addr", "ipv6-addr", "domain-name", "url"})
 _INCIDENT: Final = ("incident", "incident")
 _IDENTITY: Final = ("identity", "identity")
 
@@ -30,6 +31,12 @@ def drafts(content: Content, id_of: IdOf) -> list[Draft]:
         made += edition.finding(finding)
     for cve in dict.fromkeys(content.vulnerabilities):
         made += edition.vulnerability(cve)
+    for technique in dict.fromkeys(content.techniques):
+        made += edition.technique(*technique)
+    for kind in dict.fromkeys(content.malware):
+        made += edition.malware(kind)
+    for role in names.infrastructure_roles():
+        made += edition.infrastructure(role)
     return made
 
 
@@ -82,6 +89,32 @@ class _Edition:
         row = (f"vulnerability:{cve}", "vulnerability")
         reference = {"source_name": "cve", "external_id": cve}
         yield self._plain(*row, {"name": cve, "external_references": [reference]})
+        yield self.related(*row)
+
+    def technique(self, technique: str, domain: str) -> Iterator[Draft]:
+        """The id says it all; MITRE's names change from version to version (STIX 2.1, section 4.1)."""
+        row = (f"attack-pattern:{technique}", "attack-pattern")
+        yield self._plain(*row, {"name": technique, "external_references": [names.attack_reference(technique, domain)]})
+        yield self.related(*row)
+
+    def malware(self, kind: str) -> Iterator[Draft]:
+        """What kind of malware was seen, without the name that somebody typed (STIX 2.1, section 4.12)."""
+        row = (f"malware:{kind}", "malware")
+        yield from self._worded(*row, {"name": names.malware(kind)}, {"is_family": False, **names.malware_types(kind)})
+        yield self.related(*row)
+
+    def infrastructure(self, role: str) -> Iterator[Draft]:
+        """What served one purpose of the attacker, and what it consists of (STIX 2.1, section 4.8)."""
+        parts = [one for one in _distinct(self.content.findings) if one.role == role and one.type in _HOSTS]
+        if not parts:
+            return
+        row = (f"infrastructure:{role}", "infrastructure")
+        types = names.infrastructure_types(role)
+        yield from self._worded(*row, {"name": names.infrastructure(role)}, {"infrastructure_types": types})
+        for one in parts:
+            ends = {"source_ref": self.id_of(*row), "target_ref": ids.sco_id(*observables.sco(one))}
+            body = {"relationship_type": "consists-of", **ends}
+            yield self._plain(f"consists-of:{role}:{one.type}:{one.value}", "relationship", body)
         yield self.related(*row)
 
     def related(self, key: str, stix_type: str) -> Draft:

@@ -31,6 +31,39 @@ def indicator(finding_type: str, value: str) -> Words:
     return {lang: text.format(value=value) for lang, text in templates.items()}
 
 
+def attack_reference(technique: str, domain: str) -> dict[str, str]:
+    """Where MITRE describes a technique."""
+    path = technique.replace(".", "/")
+    source = "mitre-ics-attack" if domain == "ics" else "mitre-attack"
+    return {"source_name": source, "external_id": technique, "url": f"https://attack.mitre.org/techniques/{path}"}
+
+
+def malware(kind: str) -> Words:
+    """For example `Ransomware`."""
+    return dict(_NAMES["malware"][kind]["name"])
+
+
+def malware_types(kind: str) -> dict[str, list[str]]:
+    """Values of malware-type-ov, or nothing."""
+    types = _NAMES["malware"][kind]["types"]
+    return {"malware_types": list(types)} if types else {}
+
+
+def infrastructure_roles() -> list[str]:
+    """The roles of indicators that make an infrastructure."""
+    return list(_NAMES["infrastructure"])
+
+
+def infrastructure(role: str) -> Words:
+    """For example `Command and control`."""
+    return dict(_NAMES["infrastructure"][role]["name"])
+
+
+def infrastructure_types(role: str) -> list[str]:
+    """Values of infrastructure-type-ov."""
+    return list(_NAMES["infrastructure"][role]["types"])
+
+
 def incident(kind: str) -> Words:
     """The kind is all that the name says."""
     return dict(_NAMES["incidents"][kind]["name"])

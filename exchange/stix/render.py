@@ -88,16 +88,40 @@ def render(drafts: Sequence[Draft], previous: Mapping[str, Previous], *, id_of: 
     return list(done.values())
 
 
+def ends_silently(stix_id: str) -> bool:
+    """Whether an object is taken away rather than revoked: it has no versions, or would still point at the value."""
+    kind = stix_id.partition("--")[0]
+    return kind in observables.SCO_TYPES or kind == "observed-data"
+
+
 def revoke(body: bytes, *, now: datetime) -> tuple[bytes, str]:
     """The last version of an object, and the text of its `modified`; its id is never used again.
 
+    It tells who has the object that it holds no more, and nobody else what it was: texts and patterns are left out.
+
     Raises: WrongState if it has no versions (an SCO, a marking), or is revoked already.
+    Source: STIX 2.1, section 3.6.1 (Revoking).
     """
     known = orjson.loads(body)
     if "modified" not in known or known.get("revoked"):
         raise WrongState(f"{known['id']} cannot be revoked")
     version = stix_time(_after(datetime.fromisoformat(known["modified"]), _cut(now)))
-    return _pack({**known, "modified": version, "revoked": True}), version
+    said = {name: value for name, value in known.items() if name not in _TELLING}
+    said |= {name: _WITHDRAWN[name] for name in known.keys() & _WITHDRAWN.keys() if name in _needed(known["type"])}
+    return _pack({**said, "modified": version, "revoked": True}), version
+
+
+_WITHDRAWN: Final[Mapping[str, Any]] = {
+    "name": "withdrawn",
+    "pattern": "[x-noroshi-withdrawn:value = 'withdrawn']",
+    "contents": {"en": {"name": "withdrawn"}},
+}
+_TELLING: Final = {*_WITHDRAWN, "description", "external_references", "extensions", "labels", "sectors", "confidence"}
+
+
+def _needed(stix_type: str) -> set[str]:
+    """The properties that the standard demands of a type, which a revoked version has too."""
+    return {"indicator": {"pattern"}, "relationship": set(), "language-content": {"contents"}}.get(stix_type, {"name"})
 
 
 def _observable(draft: Draft, before: Previous | None) -> Rendered:

@@ -1,5 +1,5 @@
 """The REST API: a module for each noun."""
 
-from portal.api import cases, openapi, reports
+from portal.api import cases, deadlines, drafts, openapi, reports, webhooks
 
-BLUEPRINTS = (reports.bp, cases.bp, openapi.bp)
+BLUEPRINTS = (reports.bp, drafts.bp, cases.bp, deadlines.bp, webhooks.bp, openapi.bp)

@@ -1,72 +1,79 @@
-"""Reports: `POST /api/v1/reports`."""
+"""Reports: `POST /api/v1/reports`, as JSON or as a STIX bundle."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnsupportedMediaType
 
 from config import Installation
-from exchange import idempotency, incidents, json_text
-from exchange.db import vault_of
-from exchange.idempotency import Once
+from exchange import json_text, machine
+from exchange.errors import Invalid, Problem
+from exchange.machine import Brought
 from exchange.sharing import Permission
 from exchange.times import utcnow
 from portal import current, language, present
+from portal.api import once
 from portal.auth import requires
 
 bp = Blueprint("api_reports", __name__, url_prefix="/api/v1/reports")
 _ROUTE = "POST /api/v1/reports"
+_STIX = "application/stix+json"
 
 
 @bp.post("")
 @requires(Permission.REPORT)
 def report_incident() -> ResponseReturnValue:
-    """Accept a quick report: 201 and its receipt. The same Idempotency-Key gives the first answer again.
+    """Accept a quick report, or a STIX bundle that tells one: 201 and its receipt. The same Idempotency-Key gives the
+    first answer again. With `confirm=false`, or when a bundle leaves a required answer open, it is kept as a draft
+    that waits for a person: 202.
 
     400 not JSON; 401; 403; 404 another organisation; 409 the key came with another body; 413; 415;
     422 the form is wrong, every field listed; 503 nothing was kept.
     """
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType
-    body = request.get_data()
-    answers = json_text.loads(body)
+    _refuse_other_types()
+    said, confirmed = json_text.loads(request.get_data()), _confirmed()
     with current.case_store().transaction() as db:
-        once = _once()
-        given = _given_before(db, once, body) if once else None
-        receipt = given or _file(db, answers, once)
-    return _created(receipt, replayed=given is not None)
+        answer, replayed = once.answered(db, _ROUTE, lambda: _take(db, said, confirmed=confirmed), now=utcnow())
+    filed = "report_id" in answer
+    return once.respond(answer, 201 if filed else 202, location=answer["status_url"], replayed=replayed)
 
 
-def _once() -> Once | None:
-    key, viewer = request.headers.get("Idempotency-Key"), current.viewer()
-    assert viewer.person_id is not None
-    return Once(viewer.person_id, _ROUTE, key) if key is not None else None
+def _refuse_other_types() -> None:
+    stix = request.mimetype == _STIX and request.mimetype_params.get("version", "2.1") == "2.1"
+    if request.mimetype != "application/json" and not stix:
+        raise UnsupportedMediaType
 
 
-def _given_before(db: Session, once: Once, body: bytes) -> dict[str, Any] | None:
-    return idempotency.first_answer(db, once, fingerprint=vault_of(db).fingerprint(body), now=utcnow())
+def _confirmed() -> bool:
+    """Whether the sender files by itself, or a person shall look first."""
+    said = request.args.get("confirm", "true")
+    if said not in {"true", "false"}:
+        raise Invalid([Problem("confirm", "unknown-option")])
+    return said == "true"
 
 
-def _file(db: Session, answers: object, once: Once | None) -> dict[str, Any]:
-    viewer, now = current.viewer(), utcnow()
-    quick = incidents.read(db, answers, by=viewer, now=now)
+def _take(db: Session, said: object, *, confirmed: bool) -> dict[str, Any]:
+    viewer = current.viewer()
+    if request.mimetype != _STIX:
+        brought = Brought(said)
+        return _file(db, brought) if confirmed else _keep(db, brought)
+    brought = machine.from_stix(db, said, by=viewer)
+    sure = confirmed and not brought.doubted and not machine.missing(db, brought, by=viewer, now=utcnow())
+    return _file(db, brought) if sure else _keep(db, brought)
+
+
+def _file(db: Session, brought: Brought) -> dict[str, Any]:
     exercise = current.settings().installation is Installation.EXERCISE
-    filed = incidents.report(db, quick, by=viewer, via="api", now=now, exercise=exercise)
+    filed = machine.file(db, current.stores(), brought, by=current.viewer(), exercise=exercise, clock=utcnow)
     status_url = url_for("api_cases.show_case", ref=filed.case.ref)
-    receipt = present.filed(filed, lang=language.chosen(), status_url=status_url)
-    if once is not None:
-        idempotency.keep(db, once, receipt)
-    return receipt
+    return present.filed(filed, lang=language.chosen(), status_url=status_url)
 
 
-def _created(receipt: dict[str, Any], *, replayed: bool) -> Response:
-    response = jsonify(receipt)
-    response.status_code = 201
-    response.headers["Location"] = receipt["status_url"]
-    if replayed:
-        response.headers["Idempotent-Replay"] = "true"
-    return response
+def _keep(db: Session, brought: Brought) -> dict[str, Any]:
+    missing = machine.missing(db, brought, by=current.viewer(), now=utcnow())
+    draft = machine.keep(db, brought, by=current.viewer(), now=utcnow())
+    return present.draft(draft, status_url=url_for("api_drafts.show_draft", draft_id=draft.id)) | {"missing": missing}

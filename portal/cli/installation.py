@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 
 import click
 from kombu.connection import Connection
 
 from config import Settings
-from exchange import audit, installation, outbox
+from exchange import audit, installation, letters, outbox
 from exchange.db import vault_of
 from exchange.stores import open_stores
 from exchange.times import utcnow
@@ -49,6 +50,8 @@ def doctor_command() -> None:
     if not faults:
         with stores.case.reading() as db:
             late = outbox.stuck(db, now=utcnow())
+            for remark in letters.remarks(db, has_post=bool(chosen.mail_url)):
+                click.echo(remark)
         faults += [f"{late} steps wait longer than two minutes: is a worker running?"] if late else []
     for fault in faults:
         click.echo(fault, err=True)
@@ -80,8 +83,13 @@ def settings_command() -> None:
     """List every setting: its variable, its value here, and what it is for."""
     chosen = settings()
     for field in dataclasses.fields(Settings):
-        click.echo(f"NOROSHI_{field.name.upper()}={getattr(chosen, field.name)}")
+        click.echo(f"NOROSHI_{field.name.upper()}={_without_password(str(getattr(chosen, field.name)))}")
         click.echo(click.wrap_text(field.metadata["help"], initial_indent="    ", subsequent_indent="    "))
+
+
+def _without_password(value: str) -> str:
+    """Of a URL, all but its password: what is printed ends up in tickets."""
+    return re.sub(r"(?<=://)([^/@:]*):[^/@]*(?=@)", r"\1:***", value)
 
 
 @click.group()

@@ -17,8 +17,12 @@ _COMMANDS = {
     "account": "portal.cli.accounts",
     "key": "portal.cli.accounts",
     "report": "portal.cli.reports",
-    "demo": "portal.cli.reports",
+    "demo": "portal.cli.demo",
+    "table": "portal.cli.tables",
     "measure": "portal.cli.measure",
+    "offline": "portal.cli.offline",
+    "emergency": "portal.cli.emergency",
+    "indicators": "portal.cli.indicators",
 }
 
 
@@ -43,5 +47,6 @@ def main() -> None:
     \b
     noroshi start                          run everything on this machine
     noroshi report submit report.json      file a quick report (速報)
+    noroshi report update REF news.json    file what is new about it (続報)
     noroshi doctor                         say what is wrong with this installation
     """

@@ -14,8 +14,10 @@ from taxii2client.v21 import Collection, Server
 
 from config import Settings
 from exchange.times import utcnow
+from portal.cli.asking import Portal
 from portal.cli.chosen import settings
-from portal.cli.reports import demo_accounts, post
+from portal.cli.demo import demo_accounts
+from portal.cli.words import say
 
 _GIVE_UP_S = 60.0
 _BETWEEN_POLLS_S = 0.05
@@ -28,7 +30,10 @@ _BETWEEN_POLLS_S = 0.05
 def measure_command(filings: int, reporter: str, reader: str) -> None:
     """File invented reports in a running demonstration, and time each from receipt to a poller's hands."""
     chosen = settings()
-    keys = {row["username"]: row["api_key"] for row in demo_accounts(chosen)}
+    accounts = demo_accounts(chosen)
+    if accounts is None:
+        raise click.ClickException(say("no-key"))
+    keys = {row["username"]: row["api_key"] for row in accounts}
     collection = _collection(chosen, reader, keys[reader])
     times = [_once(chosen, keys[reporter], collection) for _ in track(range(filings), "filing")]
     click.echo(
@@ -49,7 +54,8 @@ def _once(chosen: Settings, key: str, collection: Collection) -> float:
     """Seconds from the receipt until the poller holds the report's own indicator."""
     name = f"{secrets.token_hex(8)}.example"
     since = utcnow()
-    status, answer = post(chosen.portal_url, key, _report(name), secrets.token_urlsafe(16))
+    to, once = Portal(chosen.portal_url, key), secrets.token_urlsafe(16)
+    status, answer = to.ask("POST", "/api/v1/reports", _report(name), once=once)
     if status != 201:
         raise click.ClickException(f"not filed ({status}): {answer.get('detail')}")
     start = time.monotonic()

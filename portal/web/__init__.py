@@ -1,5 +1,43 @@
 """The pages: a module for each noun. Every page works without scripts."""
 
-from portal.web import cases, contributions, desk, feed, home, language, login, reports
+from portal.web import (
+    attachments,
+    cases,
+    clocks,
+    contributions,
+    desk,
+    drafts,
+    emergency,
+    feed,
+    home,
+    inbox,
+    language,
+    login,
+    offline,
+    phone,
+    receipts,
+    reports,
+    steps,
+    tables,
+)
 
-BLUEPRINTS = (home.bp, login.bp, language.bp, reports.bp, cases.bp, desk.bp, contributions.bp, feed.bp)
+BLUEPRINTS = (
+    home.bp,
+    login.bp,
+    language.bp,
+    reports.bp,
+    cases.bp,
+    clocks.bp,
+    desk.bp,
+    contributions.bp,
+    feed.bp,
+    tables.bp,
+    inbox.bp,
+    receipts.bp,
+    emergency.bp,
+    offline.bp,
+    phone.bp,
+    attachments.bp,
+    drafts.bp,
+    steps.bp,
+)

@@ -12,13 +12,13 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from exchange import desk, editions, findings, incidents, outbox
-from exchange.models import Case, EditionObject
-from exchange.sharing import EditionKind, Permission, Purpose
+from exchange import desk, drafts, editions, findings, incidents, outbox
+from exchange.models import Case, EditionObject, Person
+from exchange.sharing import EditionKind, Permission, Purpose, may_report_on
 from exchange.times import utcnow
 from portal import current
 from portal.auth import requires
-from portal.web import wording
+from portal.web import receipts, wording
 
 bp = Blueprint("cases", __name__, url_prefix="/cases")
 
@@ -42,15 +42,17 @@ def show(ref: str) -> ResponseReturnValue:
     with current.case_store().transaction() as db:
         case = incidents.find(db, ref, viewer)
         version = incidents.latest(case)
-        given = incidents.open_answers(db, version, by=viewer, purpose=Purpose.RESPONSE, now=now)
+        # Whoever reads what they reported themselves needs no leave of their own.
+        given = incidents.open_answers(db, version, by=viewer, purpose=Purpose(version.purposes[0]), now=now)
         return render_template(
             "case.html",
             case=case,
             kind=wording.option("incident_kind", case.incident_kind),
             scope=wording.option("share_scope", case.share_scope),
-            versions=[(wording.STAGES[v.stage], v.received_at, wording.VIAS[v.via]) for v in case.versions],
+            versions=_versions(db, case),
+            begun=[(one, wording.STAGES[one.stage]) for one in drafts.of_organization(db, viewer, case=case)],
+            may_go_on=may_report_on(viewer, organization_id=case.organization_id),
             answers=wording.answers(given),
-            recipients=wording.recipients(version.decision, version.received_at),
             clocks=wording.clocks(version.decision),
             reminders=version.decision["reminders"],
             released=_released(editions.released(db, case)),
@@ -58,7 +60,36 @@ def show(ref: str) -> ResponseReturnValue:
             released_text=desk.released_text(db, case.id),
             in_work=outbox.in_work(db, [version.id, *(one.id for one in editions.of_case(db, case))]),
             waiting=desk.open_proposal(db, case) is not None,
+            **receipts.given(db, case),
+            **receipts.asked(db, case, now=now),
         )
+
+
+@dataclass(frozen=True)
+class Version:
+    """A filed version in the history of a case."""
+
+    seq: int
+    stage: Any
+    received_at: datetime
+    via: Any
+    filed_by: str
+    changed: int
+
+
+def _versions(db: Session, case: Case) -> list[Version]:
+    """The newest first."""
+    return [
+        Version(
+            one.seq,
+            wording.STAGES[one.stage],
+            one.received_at,
+            wording.VIAS[one.via],
+            db.get_one(Person, one.person_id).username,
+            len(one.changed),
+        )
+        for one in reversed(case.versions)
+    ]
 
 
 def _released(rows: Sequence[EditionObject]) -> list[Released]:
@@ -96,10 +127,11 @@ def receipt(ref: str) -> ResponseReturnValue:
     with current.case_store().reading() as db:
         case = incidents.find(db, ref, current.viewer())
         version = incidents.latest(case)
+        given = receipts.given(db, case)
     return render_template(
         "receipt.html",
         case=case,
-        recipients=wording.recipients(version.decision, version.received_at),
+        **given,
         clocks=wording.clocks(version.decision),
         reminders=version.decision["reminders"],
         first_aid=wording.first_aid(version.answers),

@@ -3,90 +3,117 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from config import Installation
-from exchange import accounts, findings, form, idempotency, incidents
+from exchange import accounts, attachments, drafts, findings, form, idempotency, incidents
 from exchange.db import vault_of
-from exchange.errors import Invalid
+from exchange.drafts import Opened
+from exchange.errors import Conflict, Invalid, NotFound
 from exchange.form import QuickReport
 from exchange.idempotency import Once
-from exchange.models import Organization
+from exchange.models import Draft, Organization, Person, ReportVersion
 from exchange.sharing import Permission
 from exchange.times import JST, utcnow
 from portal import current, language
 from portal.auth import requires
+from portal.body import takes_files
+from portal.web import attachments as files
 from portal.web import wording
 
 bp = Blueprint("reports", __name__, url_prefix="/reports")
 _ROUTE = "POST /reports"
-_NOT_TYPED = {"csrf_token", "idempotency_key", "action", "lang", "focus"}
+_NOT_TYPED = {"csrf_token", "idempotency_key", "action", "lang", "focus", "draft", "revision", *files.FIELDS}
 Typed = dict[str, list[str]]
 
 
 @bp.get("/new")
 @requires(Permission.REPORT)
 def new() -> ResponseReturnValue:
-    """An empty form, with what the system knows already filled in. 200."""
+    """An empty form, with what the system knows already filled in; or a draft, `?draft=`. 200, 404."""
     with current.case_store().reading() as db:
         own = accounts.own_organization(db, current.viewer(), None)
-        return _form(db, own, _known(db, own))
+        if wanted := request.args.get("draft"):
+            draft = _draft(db, wanted)
+            return _form(db, own, draft.typed, draft=draft.row)
+        return _form(db, own, _known(db, own), waiting=_waiting(db))
 
 
 @bp.post("/edit")
 @requires(Permission.REPORT)
+@takes_files
 def edit() -> ResponseReturnValue:
-    """Back to the form with everything as typed. 200."""
+    """Back to the form with everything as typed: 200; 413, 415, 422 if a file is refused."""
+    came = files.arrived()
     with current.case_store().reading() as db:
-        return _form(db, accounts.own_organization(db, current.viewer(), None), _typed())
+        own = accounts.own_organization(db, current.viewer(), None)
+        return _form(db, own, _typed(), Invalid(list(came.wrong)), came=came), came.status
 
 
 @bp.post("/check")
 @requires(Permission.REPORT)
+@takes_files
 def check() -> ResponseReturnValue:
-    """Who will get it, by when, and what they will see: 200; 422 and the form again if it is wrong."""
-    viewer, now = current.viewer(), utcnow()
+    """Who will get it, by when, and what they will see: 200; 413, 415, 422 and the form again if it is wrong."""
+    viewer, now, came = current.viewer(), utcnow(), files.arrived()
     with current.case_store().reading() as db:
         own = accounts.own_organization(db, viewer, None)
         try:
-            quick = incidents.read(db, form.from_form(_typed()), by=viewer, now=now)
+            quick = _read(db, came)
         except Invalid as error:
-            return _form(db, own, _typed(), error), 422
+            return _form(db, own, _typed(), error, came=came), came.status if came.wrong else 422
         decision = orjson.loads(orjson.dumps(incidents.decide(db, quick, by=viewer, now=now)))
-        sharing = _sharing(db, own, quick)
+        sharing = _sharing(db, own, quick, came)
+        attached = files.answer(files.waiting(db, came.ids))
     return render_template(
         "report_check.html",
-        answers=wording.answers(quick.model_dump(mode="json", exclude_none=True)),
+        answers=[*wording.answers(quick.model_dump(mode="json", exclude_none=True)), *attached],
         recipients=wording.recipients(decision, now),
         clocks=wording.clocks(decision),
         reminders=decision["reminders"],
         sharing=sharing,
         scope=wording.option("share_scope", quick.share_scope),
-        hidden=[(name, value) for name, values in _typed().items() for value in values],
+        hidden=_carried(came),
         idempotency_key=secrets.token_urlsafe(16),
     )
 
 
 @bp.post("")
 @requires(Permission.REPORT)
+@takes_files
 def file() -> ResponseReturnValue:
-    """Send it: 303 to the receipt; 422 and the form again if it is wrong; 409 if the key came with other answers."""
+    """Send it: 303 to the receipt; 413, 415, 422 and the form again if it is wrong; 409 if the key came before."""
+    came = files.arrived()
     try:
         with current.case_store().transaction() as db:
-            ref, duplicate = _file(db, form.from_form(_typed()))
+            ref, duplicate = _file(db, form.from_form(_typed()), came)
     except Invalid as error:
         with current.case_store().reading() as db:
-            return _form(db, accounts.own_organization(db, current.viewer(), None), _typed(), error), 422
+            own = accounts.own_organization(db, current.viewer(), None)
+            return _form(db, own, _typed(), error, came=came), came.status if came.wrong else 422
     return redirect(url_for("cases.receipt", ref=ref, duplicate=duplicate), 303)
 
 
-def _file(db: Session, answers: Mapping[str, Any]) -> tuple[str, str | None]:
+def _read(db: Session, came: files.Arrived) -> QuickReport:
+    """The answers; a file that was refused is one more thing to put right. Raises: Invalid."""
+    try:
+        quick = incidents.read(db, form.from_form(_typed()), by=current.viewer(), now=utcnow())
+    except Invalid as error:
+        raise Invalid([*error.problems, *came.wrong]) from None
+    if came.wrong:
+        raise Invalid(list(came.wrong))
+    return quick
+
+
+def _file(db: Session, answers: Mapping[str, Any], came: files.Arrived) -> tuple[str, str | None]:
     viewer, now = current.viewer(), utcnow()
     assert viewer.person_id is not None
     once = Once(viewer.person_id, _ROUTE, request.form.get("idempotency_key") or secrets.token_urlsafe(16))
@@ -94,11 +121,103 @@ def _file(db: Session, answers: Mapping[str, Any]) -> tuple[str, str | None]:
     given = idempotency.first_answer(db, once, fingerprint=fingerprint, now=now)
     if given is None:
         exercise = current.settings().installation is Installation.EXERCISE
-        quick = incidents.read(db, answers, by=viewer, now=now)
-        filed = incidents.report(db, quick, by=viewer, via="web", now=now, exercise=exercise)
+        filed = incidents.report(db, _read(db, came), by=viewer, via="web", now=now, exercise=exercise)
+        attachments.hang(db, came.ids, filed.version, by=viewer, now=now)
+        _end_draft(db, filed.version)
         given = {"ref": filed.case.ref, "duplicate": filed.duplicate_of}
         idempotency.keep(db, once, given)
     return given["ref"], given["duplicate"]
+
+
+# --- what is not sent yet ------------------------------------------------------------------------------
+
+
+@bp.post("/autosave")
+@requires(Permission.REPORT)
+def autosave() -> ResponseReturnValue:
+    """Keep what was typed: 204, the revision as ETag, and as Location the draft if this began one; 404; 409 if a
+    colleague saved it meanwhile."""
+    came = files.arrived()
+    with current.case_store().transaction() as db:
+        kept = _kept(db, came)
+    response = Response(status=204)
+    response.set_etag(str(kept.row.revision))
+    if not request.form.get("draft"):
+        response.headers["Location"] = url_for(".new", draft=kept.row.id)
+    return response
+
+
+@bp.post("/later")
+@requires(Permission.REPORT)
+@takes_files
+def later() -> ResponseReturnValue:
+    """Keep what was typed and go on another time: 303 to the first page; 404; 409 and the form again if a colleague
+    saved it meanwhile; 413, 415, 422 and the form again if a file is refused. The rest is kept all the same."""
+    came = files.arrived()
+    try:
+        with current.case_store().transaction() as db:
+            draft = _kept(db, came).row
+    except Conflict:
+        with current.case_store().reading() as db:
+            own = accounts.own_organization(db, current.viewer(), None)
+            draft = _draft(db, request.form["draft"]).row
+            return _form(db, own, _typed(), draft=draft, clash=True, came=came), 409
+    if came.wrong:
+        with current.case_store().reading() as db:
+            own = accounts.own_organization(db, current.viewer(), None)
+            return _form(db, own, _typed(), Invalid(list(came.wrong)), draft=draft, came=came), came.status
+    flash(_("Saved. Nothing has been sent: you find the draft here."))
+    return redirect(url_for("home.show"), 303)
+
+
+def _kept(db: Session, came: files.Arrived) -> Opened:
+    viewer, now, known = current.viewer(), utcnow(), request.form.get("draft")
+    begun = known or str(drafts.start(db, by=viewer, stage="sokuhou", now=now).id)
+    # A draft that begins with this very save has no earlier one that the page could have missed.
+    revision = _number(request.form.get("revision", "")) if known else 1
+    draft, said = _draft(db, begun, held=True), _typed() | {"attached": came.carried}
+    attachments.keep_with(db, came.ids, draft.row, by=viewer)
+    return drafts.save_form(db, draft, said, by=viewer, revision=revision, now=now)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
+def _draft(db: Session, draft_id: str, *, held: bool = False) -> Opened:
+    """A draft of a quick report. Raises: NotFound."""
+    try:
+        found = drafts.find(db, UUID(draft_id), current.viewer(), held=held)
+    except ValueError:
+        raise NotFound(f"draft {draft_id}") from None
+    if found.row.case is not None:
+        raise NotFound(f"draft {draft_id} of a case")
+    return found
+
+
+def _end_draft(db: Session, version: ReportVersion) -> None:
+    """What was filed is a draft no more; a colleague may have thrown it away already."""
+    if wanted := request.form.get("draft"):
+        try:
+            drafts.settle(db, _draft(db, wanted, held=True), version)
+        except NotFound:
+            return
+
+
+def _waiting(db: Session) -> list[tuple[Draft, str]]:
+    """The drafts of quick reports, each with who saved it last."""
+    own = drafts.of_organization(db, current.viewer())
+    return [(one, db.get_one(Person, one.person_id).username) for one in own if one.case_id is None]
+
+
+# --- the form ------------------------------------------------------------------------------------------
+
+
+def _carried(came: files.Arrived) -> list[tuple[str, str]]:
+    """What the next page hands on: everything typed, the files that wait, and which draft it is."""
+    typed = _typed() | {name: [request.form.get(name, "")] for name in ("draft", "revision")}
+    typed["attached"] = came.carried
+    return [(name, value) for name, values in typed.items() for value in values]
 
 
 def _typed() -> Typed:
@@ -118,27 +237,47 @@ def _known(db: Session, own: Organization) -> Typed:
     return known
 
 
-def _form(db: Session, own: Organization, values: Typed, wrong: Invalid | None = None) -> str:
-    lang, order = language.chosen(), list(form.FIELDS)
+def _form(
+    db: Session,
+    own: Organization,
+    values: Typed,
+    wrong: Invalid | None = None,
+    *,
+    draft: Draft | None = None,
+    waiting: Sequence[tuple[Draft, str]] = (),
+    clash: bool = False,
+    came: files.Arrived | None = None,
+) -> str:
+    lang, order = language.chosen(), list(form.QUICK)
     problems = sorted(
         wrong.problems if wrong else [], key=lambda p: order.index(p.field) if p.field in order else len(order)
     )
     return render_template(
         "report_form.html",
-        fields=list(form.FIELDS.values()),
+        fields=list(form.QUICK.values()),
         shown=set(order) - (set() if own.act_special_operator else {"designated_asset"}),
         values=values,
         errors=[(problem.field, form.message(problem, lang)) for problem in problems],
         focus=request.form.get("focus"),
         organization_name=accounts.profile_of(db, own)[f"name_{lang}"],
         standing_scope=own.standing_scope,
+        draft_id=draft.id if draft else request.form.get("draft", ""),
+        revision=draft.revision if draft else request.form.get("revision", ""),
+        saved_at=draft.updated_at if draft else None,
+        waiting=waiting,
+        clash=clash,
+        attached=files.waiting(db, came.ids if came else files.ids(values.get("attached", []))),
     )
 
 
-def _sharing(db: Session, own: Organization, quick: QuickReport) -> wording.Sharing:
-    real = current.settings().documentation_is_real
+def _sharing(db: Session, own: Organization, quick: QuickReport, came: files.Arrived) -> wording.Sharing:
     seen = findings.look_through(
-        db, quick.ioc_paste, organization=own, callback=quick.callback, documentation_is_real=real
+        db,
+        quick.ioc_paste,
+        organization=own,
+        callback=quick.callback,
+        documentation_is_real=current.settings().documentation_is_real,
+        attached=attachments.pending_words(db, came.ids, by=current.viewer()),
     )
     values = [(one.found.type, one.found.value, one.excluded) for one in seen]
     return wording.Sharing(wording.editions_of(quick.share_scope), wording.found(values))

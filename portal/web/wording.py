@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from exchange import findings, form, rules, sectors, sharing
-from exchange.extraction import defang, extract
+from exchange.extraction import defang, places
 from exchange.sharing import EditionKind, Scope
 from exchange.tables import table
 from exchange.times import JST
@@ -30,6 +30,7 @@ _REASONS: Mapping[str, Words] = {
     "private": {"ja": "内部アドレス", "en": "Private or reserved address"},
     "own": {"ja": "自組織のもの", "en": "Belongs to your organisation"},
     "public-suffix": {"ja": "ドメイン全体を指す", "en": "Stands for a whole public suffix"},
+    "marked": {"ja": "共有の範囲が狭く指定されている", "en": "You marked it for fewer readers"},
     "held": {"ja": "国の窓口が確かめるまで共有しません", "en": "Not shared until the national office has looked at it"},
 }
 _CONCERNS: Mapping[str, Words] = {
@@ -44,8 +45,20 @@ _CONCERNS: Mapping[str, Words] = {
         "en": "Names the contributor itself, or its people or phones",
     },
 }
-STAGES: Mapping[str, Words] = {"sokuhou": {"ja": "速報", "en": "Quick report"}}
-VIAS: Mapping[str, Words] = {"web": {"ja": "画面", "en": "Web form"}, "api": {"ja": "API", "en": "API"}}
+STAGES: Mapping[str, Words] = {
+    "sokuhou": {"ja": "速報", "en": "Quick report"},
+    "zokuhou": {"ja": "続報", "en": "Update"},
+    "kakuhou": {"ja": "確報", "en": "Full report"},
+    "correction": {"ja": "訂正", "en": "Correction"},
+}
+VIAS: Mapping[str, Words] = {
+    "web": {"ja": "画面", "en": "Web form"},
+    "api": {"ja": "API", "en": "API"},
+    "stix": {"ja": "STIX", "en": "STIX"},
+    "phone": {"ja": "電話（当直が代行入力）", "en": "Telephone, typed by the duty officer"},
+    "offline": {"ja": "オフライン様式", "en": "Offline form"},
+    "emergency": {"ja": "緊急コード", "en": "Emergency code"},
+}
 
 
 def option(field: str, value: object) -> Words:
@@ -63,16 +76,77 @@ class Answer:
 
 def answers(given: Mapping[str, Any]) -> list[Answer]:
     """The answers in the order of the form; what was left open is not listed."""
-    return [Answer(entry, _shown(name, given[name])) for name, entry in form.FIELDS.items() if given.get(name)]
+    answered = {name: value for name, value in given.items() if value not in (None, "", [], {})}
+    return [Answer(entry, _shown(name, answered[name])) for name, entry in form.FIELDS.items() if name in answered]
 
 
 def _shown(name: str, value: Any) -> list[Any]:
-    if form.FIELDS[name]["input"] == "datetime":
+    return shown(form.FIELDS[name], value)
+
+
+def shown(field: Mapping[str, Any], value: Any) -> list[Any]:
+    """An answer, piece by piece: words in both languages, times, and typed text that nobody can click on.
+
+    A record is one piece, `label: answer` of each member; a table one piece a record.
+    """
+    kind = field["input"]
+    if kind == "table":
+        return [piece for record in value for piece in _record(field, record)]
+    if kind == "group":
+        return _record(field, value)
+    if kind == "datetime":
         return [datetime.fromisoformat(value)]
-    if form.FIELDS[name]["free_text"]:
-        return [defanged(value)]
+    if kind == "date":
+        return [date.fromisoformat(value)]
     values = value if isinstance(value, list | tuple) else [value]
-    return [option(name, one) for one in values]
+    return [_piece(field, one) for one in values]
+
+
+def _piece(field: Mapping[str, Any], value: Any) -> Any:
+    known = {_key(known["value"]): known["label"] for known in field.get("options", _YES_NO.get(field["input"], ()))}
+    if _key(value) in known:
+        return known[_key(value)]
+    if isinstance(value, dict):
+        return _same(f"{value['min']:,}–{value['max']:,}")
+    return _same(f"{value:,}" if isinstance(value, int | float) else defanged(value))
+
+
+def _key(value: Any) -> tuple[str, str]:
+    """`1` and `true` are equal in Python, and two answers here."""
+    return type(value).__name__, str(value)
+
+
+def _same(text: str) -> Words:
+    return {"ja": text, "en": text}
+
+
+_UNKNOWN: Words = {"ja": "不明", "en": "Not known"}
+_YES_NO: Mapping[str, list[Any]] = {
+    "yesno": [
+        {"value": True, "label": {"ja": "はい", "en": "Yes"}},
+        {"value": False, "label": {"ja": "いいえ", "en": "No"}},
+        {"value": "unknown", "label": _UNKNOWN},
+    ],
+    "count": [{"value": "unknown", "label": _UNKNOWN}],
+}
+
+
+def _record(field: Mapping[str, Any], record: Mapping[str, Any]) -> list[Words]:
+    parts: dict[str, list[str]] = {"ja": [], "en": []}
+    for item in field["items"]:
+        if record.get(item["id"]) in (None, "", [], {}):
+            continue
+        pieces = shown(item, record[item["id"]])
+        for lang, (colon, comma) in {"ja": ("：", "、"), "en": (": ", ", ")}.items():
+            parts[lang].append(f"{item['label'][lang]}{colon}{comma.join(_text(one, lang) for one in pieces)}")
+    joined = {"ja": "　".join(parts["ja"]), "en": "; ".join(parts["en"])}
+    return [joined] if joined["ja"] else []
+
+
+def _text(piece: Any, lang: str) -> str:
+    if isinstance(piece, datetime):
+        return f"{piece.astimezone(JST):%Y-%m-%d %H:%M}"
+    return piece.isoformat() if isinstance(piece, date) else str(piece[lang])
 
 
 @dataclass(frozen=True)
@@ -168,7 +242,7 @@ def found(values: Iterable[tuple[str, str, str | None]]) -> list[Found]:
 def defanged(text: str) -> str:
     """The text with every address and name in it made harmless to click."""
     out, done = "", 0
-    for one in extract(text, documentation_is_real=True):
+    for one in places(text, documentation_is_real=True):
         out, done = out + text[done : one.start] + defang(one.value, one.type), one.end
     return out + text[done:]
 
