@@ -62,18 +62,16 @@ class Look:
     then: Callable[[Page], None] | None = None
 
 
-def _press(selector: str) -> Callable[[Page], None]:
-    def press(page: Page) -> None:
-        with page.expect_navigation():
-            page.locator(selector).first.click()
-
-    return press
+def _send(page: Page, button: str, to: str) -> None:
+    """Press it and be on the page it leads to: a draft's new place in the address is a navigation too."""
+    with page.expect_navigation(url=f"**{to}"):
+        page.locator(f".action-bar button{button}").click()
 
 
 def _wrong(page: Page) -> None:
     """The empty form, sent."""
     page.fill("[name=callback]", "でんわ")
-    _press(".action-bar button[value=check]")(page)
+    _send(page, "[value=check]", "/reports/check")
 
 
 def _checked(page: Page) -> None:
@@ -83,7 +81,7 @@ def _checked(page: Page) -> None:
     page.check("[name=system_class][value=unknown]")
     page.check("[name=designated_asset][value=unknown]")
     page.fill("[name=ioc_paste]", "hxxps://bad[.]example/a から 203[.]0[.]113[.]77 へ通信、10.0.0.8 は内部")
-    _press(".action-bar button[value=check]")(page)
+    _send(page, "[value=check]", "/reports/check")
 
 
 _SECTIONS = ("first", "timeline", "impact", "systems", "technique", "ransomware", "response", "cause", "sharing")
@@ -99,7 +97,7 @@ def _in_an_emergency(page: Page) -> None:
     page.check("[name=designated_asset][value=unknown]")
     page.check("[name=share_scope][value=nco]")
     page.fill("[name=callback]", "03-1234-5678")
-    _press(".action-bar button[type=submit]")(page)
+    _send(page, "[type=submit]", "/emergency")
 
 
 LOOKS = [
