@@ -27,6 +27,7 @@ measure: .venv/.runtime
 
 bench: .venv/.test
 	@$(BIN)/python -m bench run
+	@$(BIN)/python -m bench extraction
 
 bench-extraction: .venv/.test
 	@$(BIN)/python -m bench extraction

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from exchange.form import QUICK
 from exchange.stix.ids import TLP_MARKING
 from tests.live import Installation, post_report, running, until
-from tests.make import DEMO, sample
+from tests.make import sample
 from tests.pages import Pairs, Reader
 
 CHROMIUM = [
@@ -173,7 +173,7 @@ class Gallery:
         """Reports, updates, a question, drafts: so that pages have something to show."""
         refs = {name: self._file(name) for name in ("S01", "S04", "S05", "S08")}
         self.places |= {"ref": refs["S01"], "other_ref": refs["S04"]}
-        for stage in self._later("S01")[:1]:
+        for stage in sample("S01")["later"][:1]:
             self._update("S01", refs["S01"], stage["answers"])
         until(lambda: "mlit" in self._case("S01", refs["S01"]), 30)
         self._ask(refs["S01"])
@@ -188,9 +188,6 @@ class Gallery:
         answers = {key: value for key, value in sample(name)["answers"].items() if key in QUICK}
         receipt = post_report(self.house.portal_url, self.house.key(sample(name)["own"]["ref"].lower()), answers)
         return str(receipt["case_id"])
-
-    def _later(self, name: str) -> list[dict[str, Any]]:
-        return next(list(row["later"]) for row in DEMO["reports"] if row["sample"] == name)
 
     def _api(self, name: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.house.key(sample(name)['own']['ref'].lower())}"}

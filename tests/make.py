@@ -51,10 +51,10 @@ def make_viewer(db: Session, organization: Organization, *roles: Role, username:
 
 
 def sample(name: str) -> dict[str, Any]:
-    """One of the ten invented reports: its organisation's row, its answers, what is expected."""
+    """One of the ten invented reports: its organisation's row, its answers, the later stages, what is expected."""
     report = next(row for row in DEMO["reports"] if row["sample"] == name)
     own = next(row for row in DEMO["organisations"] if row["ref"] == report["organisation"])
-    return {"own": own, "answers": report["answers"], "expected": report["expected"]}
+    return {"own": own} | {name: report[name] for name in ("answers", "later", "expected")}
 
 
 def make_answers(**more: Any) -> dict[str, Any]:

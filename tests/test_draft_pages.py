@@ -6,112 +6,23 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from html import unescape
-from html.parser import HTMLParser
-from threading import Thread
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 from uuid import UUID
 
 import pytest
-import requests
 from sqlalchemy import func, select, update
-from werkzeug.serving import make_server
 
 from config import Settings
 from exchange import drafts, incidents, installation, typed, updates
-from exchange.form import FIELDS, QUICK
+from exchange.form import QUICK
 from exchange.incidents import Filing
 from exchange.models import AuditEntry, Draft, Login, ReportVersion
 from exchange.sharing import Kind, Viewer
 from exchange.stores import Stores, open_stores
 from exchange.times import utcnow
-from exchange.typed import Pairs
 from portal.app import create_app
-from tests.make import DEMO, SAMPLES, make_answers, make_organization, make_report, make_viewer, sample
-from tests.pages import Reader
-
-Json = dict[str, Any]
-FIELD_LIST = list(FIELDS.values())
-
-
-class _Form(HTMLParser):
-    """The controls of the form with one id or action, as a browser would post them untouched."""
-
-    def __init__(self, wanted: str) -> None:
-        super().__init__()
-        self._wanted, self._inside, self._text, self._select = wanted, False, "", ""
-        self.action, self.typed = "", dict[str, list[str]]()
-        self.names: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            self._inside = self._wanted in (given.get("id"), given.get("action"))
-            self.action = given["action"] if self._inside else self.action
-        elif self._inside and tag in {"input", "textarea", "select", "option"}:
-            self._control(tag, given)
-
-    def _control(self, tag: str, given: dict[str, str]) -> None:
-        kind, name = given.get("type", "text"), given.get("name", "")
-        self.names.add(name)
-        if tag == "textarea":
-            self._text = name
-            self.typed[name] = [""]
-        elif tag == "select":
-            self._select = name
-            self.typed[name] = [""]
-        elif tag == "option" and "selected" in given:
-            self.typed[self._select] = [given["value"]]
-        elif tag == "input" and (kind not in {"radio", "checkbox"} or "checked" in given):
-            self.typed.setdefault(name, []).append(given.get("value", ""))
-
-    def handle_data(self, data: str) -> None:
-        if self._text:
-            self.typed[self._text][0] += data
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "textarea" and self._text:
-            # HTML drops the line feed right after the tag, and posts the others as CR LF.
-            text = self.typed[self._text][0].removeprefix("\n")
-            self.typed[self._text], self._text = [text.replace("\n", "\r\n")], ""
-
-
-class Typist(Reader):
-    """Somebody who types into the boxes that are there, and presses buttons."""
-
-    at = ""
-
-    def form(self, wanted: str) -> _Form:
-        found = _Form(wanted)
-        found.feed(self.page)
-        assert found.action, f"no form {wanted}"
-        return found
-
-    def press(
-        self, wanted: str, button: tuple[str, str] | None = None, /, to: str = "", **said: str | list[str]
-    ) -> requests.Response:
-        """Type (`x__y` is the box `x.y`), and press a button. Every box that is typed into must be there."""
-        form = self.form(wanted)
-        new = {name.replace("__", "."): [v] if isinstance(v, str) else v for name, v in said.items()}
-        assert new.keys() <= form.names, new.keys() - form.names
-        pairs = [(name, value) for name, values in {**form.typed, **new}.items() for value in values]
-        return self._post(to or form.action, [*pairs, button] if button else pairs)
-
-    def _post(self, path: str, pairs: list[tuple[str, str]]) -> requests.Response:
-        return self._keep(self._session.post(urljoin(self._portal_url, path), data=pairs, timeout=30))
-
-    def _keep(self, answer: requests.Response) -> requests.Response:
-        self.at = urlsplit(answer.url).path
-        return super()._keep(answer)
-
-    def says(self, *words: str) -> bool:
-        """Whether the page shows all of these."""
-        text = " ".join(unescape(re.sub(r"<[^>]*>", " ", self.page)).split())
-        return all(" ".join(one.split()) in text for one in words)
-
-
-NEXT, LIST = ("action", "next"), ("action", "list")
+from tests.make import SAMPLES, make_answers, make_organization, make_report, make_viewer, sample
+from tests.typist import FIELD_LIST, LIST, NEXT, Json, Typist, begin, serving, type_section
 
 
 class Site:
@@ -152,18 +63,10 @@ class Site:
 
 @contextmanager
 def _running(settings: Settings) -> Iterator[Site]:
-    app, stores = create_app(settings), open_stores(settings)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield Site(f"http://127.0.0.1:{server.port}", stores)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        app.extensions["stores"].close()
-        stores.close()
+    stores = open_stores(settings)
+    with serving(create_app(settings)) as url:
+        yield Site(url, stores)
+    stores.close()
 
 
 @pytest.fixture
@@ -180,13 +83,6 @@ def sqlite_site(sqlite_settings: Settings) -> Iterator[Site]:
         yield found
 
 
-def begin(reader: Typist, ref: str, stage: str = "zokuhou") -> str:
-    """Begin a draft with the button of the case; its path."""
-    reader.open(f"/cases/{ref}")
-    assert reader.press(f"/cases/{ref}/drafts", ("stage", stage)).status_code == 200
-    return reader.at
-
-
 # --- from the quick report to the full report -----------------------------------------------------------
 
 
@@ -201,20 +97,8 @@ def _moved(value: Any, by: timedelta) -> Any:
     return value
 
 
-def type_section(reader: Typist, section: str, pairs: Pairs) -> None:
-    """Everything that belongs into this section, with as many rows as it takes; then on."""
-    mine = {name: values for name, values in pairs.items() if FIELDS[name.partition(".")[0]]["section"] == section}
-    for name in sorted(mine):
-        table, _, rest = name.partition(".")
-        if FIELDS[table]["input"] == "table" and name not in reader.form("draft").names:
-            reader.press("draft", ("action", f"add:{table}"))
-            row = f"{table}.{rest.partition('.')[0]}."
-            reader.press("draft", ("lang", "ja"), **{n: values for n, values in mine.items() if n.startswith(row)})
-    reader.press("draft", NEXT, **mine)
-
-
 def test_a_sample_is_typed_stage_by_stage_until_its_full_report(site: Site) -> None:
-    later = next(one["later"] for one in DEMO["reports"] if one["sample"] == "S01")
+    later = sample("S01")["later"]
     ended = datetime.fromisoformat(later[-1]["answers"]["submitted_at"])
     shift = timedelta(minutes=int((utcnow() - ended).total_seconds() // 60) - 60)
     told = [_moved(one, shift) for one in (sample("S01")["answers"], *(one["answers"] for one in later))]
@@ -247,9 +131,8 @@ def test_a_sample_is_typed_stage_by_stage_until_its_full_report(site: Site) -> N
 def test_a_page_that_is_saved_untouched_changes_nothing(sqlite_site: Site, name: str) -> None:
     """Every section of every sample, with all its answers, goes into the form and comes back as it was."""
     site = sqlite_site
-    report = next(one for one in DEMO["reports"] if one["sample"] == name)
     told: Json = {}
-    for one in (report["answers"], *(later["answers"] for later in report["later"])):
+    for one in (sample(name)["answers"], *(later["answers"] for later in sample(name)["later"])):
         told |= {n: v for n, v in one.items() if n != "submitted_at"}
     told |= {
         "prevention_ja": [" 前の空白", "二つ\n三つ"],
