@@ -22,8 +22,7 @@ def waiting(db: Session, by: Viewer) -> Sequence[Case]:
 
 def disowned(db: Session, by: Viewer, *, most: int = 20) -> Sequence[Case]:
     """What was closed last because the organization knew nothing of it. Raises: NotPermitted."""
-    rows = _unconfirmed(by).where(Case.closed_at.is_not(None))
-    return db.scalars(rows.order_by(Case.closed_at.desc()).limit(most)).unique().all()
+    return db.scalars(_disowned(by).order_by(Case.disowned_at.desc()).limit(most)).unique().all()
 
 
 def open_call(db: Session, ref: str, *, by: Viewer, now: datetime) -> tuple[Case, Mapping[str, Any]]:
@@ -51,15 +50,15 @@ def disown(db: Session, ref: str, *, by: Viewer, now: datetime) -> None:
     Raises: NotPermitted, NotFound.
     """
     case = _held(db, ref, _waiting(by))
-    case.closed_at = now
+    case.closed_at = case.disowned_at = now
     audit.record(db, "case.disowned", by=by, subject=case.id, now=now)
     outbox.tell(db, "case.changed", case.id, now=now)
 
 
 def undo(db: Session, ref: str, *, by: Viewer, now: datetime) -> None:
     """It was closed by mistake, and waits for a call again. Raises: NotPermitted, NotFound."""
-    case = _held(db, ref, _unconfirmed(by).where(Case.closed_at.is_not(None)))
-    case.closed_at = None
+    case = _held(db, ref, _disowned(by))
+    case.closed_at = case.disowned_at = None
     audit.record(db, "case.disowning-undone", by=by, subject=case.id, now=now)
     outbox.tell(db, "case.changed", case.id, now=now)
 
@@ -71,7 +70,11 @@ def _unconfirmed(by: Viewer) -> Select[Case]:
 
 
 def _waiting(by: Viewer) -> Select[Case]:
-    return _unconfirmed(by).where(Case.closed_at.is_(None))
+    return _unconfirmed(by).where(Case.disowned_at.is_(None))
+
+
+def _disowned(by: Viewer) -> Select[Case]:
+    return _unconfirmed(by).where(Case.disowned_at.is_not(None))
 
 
 def _find(db: Session, ref: str, among: Select[Case]) -> Case:

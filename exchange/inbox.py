@@ -215,6 +215,7 @@ def _filing(db: Session, version: ReportVersion, answers: Mapping[str, Any]) -> 
         received_at=version.received_at,
         decision=version.decision,
         exercise=case.exercise,
+        unconfirmed=case.unconfirmed,
     )
 
 

@@ -152,10 +152,10 @@ def close(db: Session, case: Case, *, by: Viewer, now: datetime) -> None:
 
 
 def reopen(db: Session, case: Case, *, by: Viewer, now: datetime) -> None:
-    """Go on with a closed case. Raises: WrongState."""
+    """Go on with a closed case; one that was disowned waits for a call again. Raises: WrongState."""
     if case.closed_at is None:
         raise WrongState("the case is open")
-    case.closed_at = None
+    case.closed_at = case.disowned_at = None
     audit.record(db, "case.reopened", by=by, subject=case.id, now=now)
     outbox.tell(db, "case.changed", case.id, now=now)
 

@@ -20,7 +20,7 @@ from exchange.tables import table
 from exchange.times import JST
 
 _LETTERS = table("letters")
-_PAGES = {"copy": "/inbox/{}"}
+_PAGES = {"copy": "/inbox/{}", "disowned": "/inbox/{}"}
 _REPORTERS_PAGE = "/cases/{}"
 _RULE = "-" * 24
 
@@ -54,6 +54,8 @@ def _lines(db: Session, matter: Matter, lang: str, link: str, now: datetime) -> 
     yield ""
     yield _word("number", lang).format(matter.case.ref)
     yield from (_in(one, lang) for one in matter.opening)
+    if matter.kind == "copy" and matter.case.unconfirmed:
+        yield _word("unconfirmed", lang)
     if matter.deadline is not None:
         yield ""
         yield from _clock(matter.deadline, lang, now)

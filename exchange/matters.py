@@ -29,7 +29,7 @@ class Matter:
     """One thing to write about.
 
     Attributes:
-        topic: `deadline:<threshold>`, `again`, `question`, `received` or `copy`.
+        topic: `deadline:<threshold>`, `again`, `question`, `received`, `copy` or `disowned`.
         mark: what makes it another matter when it changes: the end of a deadline, the time of a question.
         recipient: the authority to write to; None for the reporter.
     """
@@ -75,6 +75,7 @@ def news(db: Session, case_id: UUID, *, now: datetime) -> Iterator[Matter]:
     for delivery in db.scalars(sent.where(ReportVersion.case_id == case_id).order_by(Delivery.id)):
         yield from _some(_of_receipt(db, delivery, now))
         yield from _some(_of_copy(db, delivery, now))
+        yield from _some(_of_disowned(db, delivery, now))
 
 
 def of_letter(db: Session, letter: Letter, *, now: datetime) -> Matter | None:
@@ -142,6 +143,14 @@ def _of_copy(db: Session, delivery: Delivery, now: datetime) -> Matter | None:
     return Matter("copy", delivery.id, version.case, recipient=delivery.recipient, opening=opening)
 
 
+def _of_disowned(db: Session, delivery: Delivery, now: datetime) -> Matter | None:
+    """A copy of a report of which its organization knew nothing."""
+    case = db.get_one(ReportVersion, delivery.report_version_id).case
+    if case.disowned_at is None or case.disowned_at <= now - _NEWS_FOR:
+        return None
+    return Matter("disowned", delivery.id, case, recipient=delivery.recipient, opening=(_opening("disowned"),))
+
+
 def _opening(topic: str) -> Text:
     return text(_LETTERS["openings"][topic])
 
@@ -152,4 +161,5 @@ _MADE_FROM: Mapping[str, tuple[Any, Callable[[Session, Any, datetime], Matter | 
     "question": (Message, _of_message),
     "received": (Delivery, _of_receipt),
     "copy": (Delivery, _of_copy),
+    "disowned": (Delivery, _of_disowned),
 }

@@ -71,10 +71,9 @@ class Desk:
     def by_cli(self, ref: str, stage: str, answers: Json) -> str:
         command = ["update", ref, "-", "--stage", stage] if ref else ["submit", "-"]
         environ = {"NOROSHI_API_KEY": self.key}
-        ran = CliRunner().invoke(main, ["report", *command, "--url", self.url], json.dumps(answers), environ)
-        filed = re.match(r"filed: (\S+)", ran.stdout)
-        assert ran.exit_code == 0 and filed, ran.output
-        return filed[1]
+        ran = CliRunner().invoke(main, ["report", *command, "--url", self.url, "--json"], json.dumps(answers), environ)
+        assert ran.exit_code == 0, ran.output
+        return str(json.loads(ran.stdout)["case_id"])
 
 
 DOORS: dict[str, Callable[[Desk, str, str, Json], str]] = {

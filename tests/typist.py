@@ -40,7 +40,7 @@ def serving(app: Flask) -> Iterator[str]:
 
 
 class _Form(HTMLParser):
-    """The controls of the form with one id or action, as a browser would post them untouched."""
+    """The controls of the first form with one id or action, as a browser would post them untouched."""
 
     def __init__(self, wanted: str) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class _Form(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._inside = self._wanted in (given.get("id"), given.get("action"))
+            self._inside = not self.action and self._wanted in (given.get("id"), given.get("action"))
             self.action = given["action"] if self._inside else self.action
         elif self._inside and tag in {"input", "textarea", "select", "option"}:
             self._control(tag, given)
@@ -123,7 +123,7 @@ def begin(reader: Typist, ref: str, stage: str = "zokuhou") -> str:
 
 
 def type_section(reader: Typist, section: str, pairs: Pairs) -> None:
-    """Everything that belongs into this section, with as many rows as it takes; then on."""
+    """Everything that belongs into this section, with as many rows and further questions as it takes; then on."""
     mine = {name: values for name, values in pairs.items() if FIELDS[name.partition(".")[0]]["section"] == section}
     for name in sorted(mine):
         table, _, rest = name.partition(".")
@@ -131,4 +131,7 @@ def type_section(reader: Typist, section: str, pairs: Pairs) -> None:
             reader.press("draft", ("action", f"add:{table}"))
             row = f"{table}.{rest.partition('.')[0]}."
             reader.press("draft", ("lang", "ja"), **{n: values for n, values in mine.items() if n.startswith(row)})
+    asked = {name: values for name, values in mine.items() if name in reader.form("draft").names}
+    if asked.keys() < mine.keys():
+        reader.press("draft", ("lang", "ja"), **asked)
     reader.press("draft", NEXT, **mine)

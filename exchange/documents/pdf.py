@@ -102,9 +102,10 @@ class _Sheet:
     # --- what stands on every page ---------------------------------------------------------------------
 
     def frame(self, view: View, marks: Marks, number: int, count: int) -> None:
-        if marks.exercise:
+        if marks.warnings:
             self._box(0, 0, _WIDTH, 20, fill=_EXERCISE)
-            self._text(_WIDTH / 2, 5, self.say(word("exercise")), 10, "#ffffff", shift=0.5)
+            said = "　".join(self.say(one) for one in marks.warnings)
+            self._text(_WIDTH / 2, 5, said, _fitting(said, _WIDTH - 40, most=10), "#ffffff", shift=0.5)
         if number > 1:
             self._text(_LEFT, 36, self.say(view.title), _SMALL, _INK)
         self._tlp(marks.tlp)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from exchange import conditions
-from exchange.documents.catalogue import Entry, document, label_of, sections_of
+from exchange.documents.catalogue import Entry, document, label_of, sections_of, word
 from exchange.documents.filing import Filing
 from exchange.documents.sources import lines_from, stage_of
 from exchange.documents.values import Blank, blank, moment, under
@@ -50,9 +50,15 @@ class Marks:
 
     tlp: TLP
     exercise: bool
+    unconfirmed: bool
     ref: str
     stage: Text
     received_at: datetime
+
+    @property
+    def warnings(self) -> list[Text]:
+        """What a reader must know before anything else."""
+        return [word(name) for name in ("exercise", "unconfirmed") if getattr(self, name)]
 
     @property
     def received(self) -> Text:
@@ -63,7 +69,8 @@ class Marks:
 def marks(document_id: str, filing: Filing) -> Marks:
     """The marks of a document, which is handled as its part about the victim. Raises: NotFound."""
     tlp = TLP(filing.decision["tlp_victim"])
-    return Marks(tlp, filing.exercise, filing.ref, stage_of(document(document_id), filing), filing.received_at)
+    stage = stage_of(document(document_id), filing)
+    return Marks(tlp, filing.exercise, filing.unconfirmed, filing.ref, stage, filing.received_at)
 
 
 def view(document_id: str, filing: Filing) -> View:

@@ -63,10 +63,10 @@ def _head(view: View, marks: Marks, lang: str) -> list[list[_Cell]]:
     def fact(name: str, value: str) -> list[_Cell]:
         return [_Cell(getattr(word(name), lang), "mark"), _Cell(plain(value), "mark")]
 
-    exercise = [[_Cell(getattr(word("exercise"), lang), "mark")]] if marks.exercise else []
+    warnings = [[_Cell(getattr(one, lang), "mark")] for one in marks.warnings]
     return [
         [_Cell(plain(getattr(view.title, lang)), "title")],
-        *exercise,
+        *warnings,
         fact("case", marks.ref),
         fact("stage", getattr(marks.stage, lang)),
         fact("received", getattr(marks.received, lang)),

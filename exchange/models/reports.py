@@ -16,7 +16,8 @@ from exchange.models.base import CaseBase
 class Case(CaseBase):
     """One incident at one organization. `ref` is random: it tells neither how many there are nor when.
 
-    `unconfirmed`: it came without a sign-in, and nobody has called the organization back yet.
+    `unconfirmed`: it came without a sign-in, and nobody has called the organization back yet; `disowned_at`: it was
+    called, and knew nothing of it.
     """
 
     __tablename__ = "incident_case"
@@ -31,6 +32,7 @@ class Case(CaseBase):
     unconfirmed: Mapped[bool] = mapped_column(default=False)
     opened_at: Mapped[datetime] = mapped_column(index=True)
     closed_at: Mapped[datetime | None]
+    disowned_at: Mapped[datetime | None]
     organization: Mapped[Organization] = relationship(lazy="joined")
     versions: Mapped[list[ReportVersion]] = relationship(order_by="ReportVersion.seq", back_populates="case")
 

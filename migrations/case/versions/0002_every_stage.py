@@ -10,7 +10,8 @@ revision, down_revision = "0002_every_stage", "0001_first_report"
 
 def upgrade() -> None:
     with op.batch_alter_table("incident_case") as table:
-        table.add_column(sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True))
+        for name in ("closed_at", "disowned_at"):
+            table.add_column(sa.Column(name, sa.DateTime(timezone=True), nullable=True))
         table.add_column(sa.Column("unconfirmed", sa.Boolean(), nullable=False, server_default=sa.false()))
     with op.batch_alter_table("edition") as table:
         table.add_column(sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True))
@@ -237,8 +238,8 @@ def downgrade() -> None:
     with op.batch_alter_table("edition") as table:
         table.drop_column("withdrawn_at")
     with op.batch_alter_table("incident_case") as table:
-        table.drop_column("unconfirmed")
-        table.drop_column("closed_at")
+        for name in ("unconfirmed", "disowned_at", "closed_at"):
+            table.drop_column(name)
 
 
 def _clocks_of_versions() -> None:
