@@ -38,10 +38,8 @@ def confirm(db: Session, ref: str, *, by: Viewer, now: datetime) -> None:
     Raises: NotPermitted, NotFound.
     """
     case = _held(db, ref, _waiting(by))
-    case.unconfirmed = False
+    incidents.confirm(db, case, now=now)
     audit.record(db, "case.confirmed", by=by, subject=case.id, now=now)
-    outbox.tell(db, "report.normalised", incidents.latest(case).id, now=now)
-    outbox.tell(db, "case.changed", case.id, now=now)
 
 
 def disown(db: Session, ref: str, *, by: Viewer, now: datetime) -> None:

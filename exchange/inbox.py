@@ -18,7 +18,7 @@ from exchange.documents import Filing, Marks, View
 from exchange.errors import Invalid, NotFound, Problem, WrongState
 from exchange.form import FIELDS
 from exchange.models import Case, Deadline, Delivery, Message, Organization, ReportVersion
-from exchange.sharing import Permission, Purpose, Viewer, delivered_to, may_open_copy, permitted, seen_in
+from exchange.sharing import Kind, Permission, Purpose, Scope, Viewer, delivered_to, may_open_copy, permitted, seen_in
 
 # A year that was mistyped would silence the clock for good: an extension cannot be taken back.
 _LONGEST_EXTENSION = timedelta(days=366)
@@ -68,7 +68,7 @@ def authority_of(db: Session, viewer: Viewer) -> str | None:
     """The authority that the viewer's organization stands for; None for everybody else."""
     if viewer.organization_id is None or not permitted(viewer, Permission.INBOX):
         return None
-    return db.get_one(Organization, viewer.organization_id).authority
+    return Kind.NCO.value if viewer.kind is Kind.NCO else db.get_one(Organization, viewer.organization_id).authority
 
 
 # --- the list ------------------------------------------------------------------------------------------
@@ -101,14 +101,14 @@ def _entry(copy: Copy, states: Collection[State], deadlines: Sequence[Deadline],
 
 def _copies(viewer: Viewer, own: str | None) -> Select[Delivery, ReportVersion]:
     joined = select(Delivery, ReportVersion).join(ReportVersion, Delivery.report_version_id == ReportVersion.id)
-    return joined.join(Case, ReportVersion.case_id == Case.id).where(delivered_to(viewer, own, Delivery))
+    return joined.join(Case, ReportVersion.case_id == Case.id).where(delivered_to(viewer, own, Delivery, Case))
 
 
 def _newest(viewer: Viewer, own: str | None) -> Select[Delivery, ReportVersion]:
     """Of each case the newest version that was delivered here, which need not be the newest that there is."""
     sent, version = aliased(Delivery), aliased(ReportVersion)
     last = select(func.max(version.seq)).join(sent, sent.report_version_id == version.id)
-    last = last.where(version.case_id == ReportVersion.case_id, delivered_to(viewer, own, sent))
+    last = last.where(version.case_id == ReportVersion.case_id, sent.recipient == own)
     return _copies(viewer, own).where(ReportVersion.seq == last.correlate(ReportVersion).scalar_subquery())
 
 
@@ -154,6 +154,11 @@ def find(db: Session, ref: str, viewer: Viewer) -> list[Copy]:
     return [Copy(delivery, version) for delivery, version in found]
 
 
+def has_copy(db: Session, case: Case, viewer: Viewer) -> bool:
+    """Whether `viewer` has a copy of this case in the inbox."""
+    return db.execute(_copies(viewer, authority_of(db, viewer)).where(Case.id == case.id).limit(1)).first() is not None
+
+
 def chosen(copies: Sequence[Copy], seq: int | None) -> Copy:
     """The copy of this version, or the newest. Raises: NotFound."""
     if seq is None:
@@ -185,7 +190,8 @@ def open_copy(db: Session, copy: Copy, *, by: Viewer, now: datetime) -> Opened:
     Raises: NotFound; NotPermitted if the reporter did not allow this purpose.
     """
     delivery, version = copy
-    if not may_open_copy(by, own=authority_of(db, by), recipient=delivery.recipient):
+    scope = Scope(version.case.share_scope)
+    if not may_open_copy(by, own=authority_of(db, by), recipient=delivery.recipient, scope=scope):
         raise NotFound(f"copy {delivery.id}")
     answers = incidents.open_answers(db, version, by=by, purpose=copy.purpose, now=now)
     filing = _filing(db, version, answers)
@@ -215,7 +221,7 @@ def _filing(db: Session, version: ReportVersion, answers: Mapping[str, Any]) -> 
         received_at=version.received_at,
         decision=version.decision,
         exercise=case.exercise,
-        unconfirmed=case.unconfirmed,
+        doubt=case.doubt,
     )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange import accounts, audit, clocks, form, outbox, rules, updates
-from exchange.db import vault_of
+from exchange.db import add_if_absent, vault_of
 from exchange.errors import Invalid, NotFound, NotPermitted, Problem, WrongState
 from exchange.form import Profile, QuickReport
 from exchange.models import Case, Delivery, Organization, ReportVersion
@@ -188,7 +188,7 @@ def _add(
     version.case = case
     db.add(version)
     db.flush()
-    _deliver(db, version, decision)
+    _deliver(db, version, consented=filing.via != "emergency")
     clocks.set_by(db, case, decision, stage=filing.stage, now=now)
     audit.record(db, "report.filed", by=filing.by, subject=version.id, version=version.fingerprint, now=now)
     outbox.tell(db, "report.filed", version.id, now=now)
@@ -239,13 +239,24 @@ def _version(
     )
 
 
-def _deliver(db: Session, version: ReportVersion, decision: Decision) -> None:
-    """A copy for each recipient; who rests on a consent that was taken back gets no further one."""
-    for recipient in decision.recipients:
-        if not recipient.held:
-            purpose = Purpose(recipient.purpose)
-            db.add(Delivery(report_version_id=version.id, recipient=recipient.id, purpose=purpose))
-    db.flush()
+def _deliver(db: Session, version: ReportVersion, *, consented: bool) -> None:
+    """A copy for each recipient that has none yet; who rests on a consent that was taken back gets no further one.
+
+    Args:
+        consented: False as long as nobody knows whether a consent is the organization's own.
+    """
+    for one in version.decision["recipients"]:
+        if not one["held"] and (consented or not one["by_consent"]):
+            given = {"report_version_id": version.id, "recipient": one["id"], "purpose": Purpose(one["purpose"])}
+            add_if_absent(db, Delivery, id=uuid4(), **given)
+
+
+def confirm(db: Session, case: Case, *, now: datetime) -> None:
+    """The organization says that a report which came without a sign-in is its own: its consent counts from now on."""
+    case.unconfirmed = False
+    _deliver(db, latest(case), consented=True)
+    outbox.tell(db, "report.normalised", latest(case).id, now=now)
+    outbox.tell(db, "case.changed", case.id, now=now)
 
 
 def _same_minutes_ago(db: Session, organization: Organization, fingerprint: str, now: datetime) -> str | None:

@@ -20,7 +20,7 @@ from exchange.db import add_if_absent, vault_of
 from exchange.letter_texts import message
 from exchange.matters import Matter
 from exchange.models import Event, Letter, Organization, Person
-from exchange.sharing import Viewer, may_open_copy, may_report_on
+from exchange.sharing import Scope, Viewer, may_open_copy, may_report_on
 
 _MOST_AT_ONCE = 500
 # One plain address: no list, no name, no blank, nothing that a header or a command of SMTP could end at.
@@ -95,13 +95,14 @@ class _Addresses:
             own = matter.case.organization
             told = any(may_report_on(one, organization_id=own.id) for one in self._viewers(own))
             return self._contacts(own) if told else []
-        return [address for own in self._standing_for(matter.recipient) for address in self._contacts(own)]
+        scope = Scope(matter.case.share_scope)
+        return [address for own in self._standing_for(matter.recipient, scope) for address in self._contacts(own)]
 
-    def _standing_for(self, authority: str) -> Iterator[Organization]:
+    def _standing_for(self, authority: str, scope: Scope) -> Iterator[Organization]:
         standing = select(Organization).where(Organization.authority == authority).order_by(Organization.id)
         for own in self._db.scalars(standing):
             viewers = self._viewers(own)
-            if any(may_open_copy(one, own=own.authority, recipient=authority) for one in viewers):
+            if any(may_open_copy(one, own=own.authority, recipient=authority, scope=scope) for one in viewers):
                 yield own
 
     def _viewers(self, own: Organization) -> list[Viewer]:

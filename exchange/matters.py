@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exchange import boards
+from exchange import boards, incidents
 from exchange.models import Case, Deadline, Delivery, Letter, Message, ReportVersion
 from exchange.sectors import Text, day_of, text
 from exchange.tables import table
@@ -61,10 +61,10 @@ def due(db: Session, *, now: datetime) -> Iterator[Matter]:
     for deadline in db.scalars(rows.where(Case.closed_at.is_(None)).order_by(Deadline.id)).unique():
         yield from _some(_of_deadline(db, deadline, now))
     waits = [timedelta(hours=row["hours"]) for row in table("rules")["reminders"]]
-    open_still = Case.closed_at.is_(None) & (ReportVersion.received_at <= now - min(waits))
+    open_still = Case.closed_at.is_(None) & (Case.opened_at <= now - min(waits))
     recent = open_still & (ReportVersion.received_at > now - max(waits) - _NEWS_FOR)
-    for version in sorted(boards.newest(db, recent).values(), key=lambda one: one.id):
-        yield from _some(_of_questions(db, version, now))
+    for version in sorted(boards.newest(db, recent).values(), key=lambda one: one.case_id):
+        yield from _some(_left_open(version, now))
 
 
 def news(db: Session, case_id: UUID, *, now: datetime) -> Iterator[Matter]:
@@ -111,14 +111,19 @@ def _reached_at(deadline: Deadline, row: Mapping[str, Any]) -> datetime | None:
     return datetime.combine(deadline.warn_date, _MORNING, JST) if deadline.warn_date else None
 
 
-def _of_questions(db: Session, version: ReportVersion, now: datetime) -> Matter | None:
-    """What a version left open and has to be looked at again, as long as it is the newest of an open case."""
-    asked = [one for one in version.decision["reminders"] if datetime.fromisoformat(one["remind_at"]) <= now]
-    later = select(ReportVersion.id).where(ReportVersion.case_id == version.case_id, ReportVersion.seq > version.seq)
-    if not asked or version.case.closed_at is not None or db.scalar(later.limit(1)) is not None:
+def _of_questions(_db: Session, case: Case, now: datetime) -> Matter | None:
+    return _left_open(incidents.latest(case), now)
+
+
+def _left_open(version: ReportVersion, now: datetime) -> Matter | None:
+    """What the newest version of an open case left to be looked at again, once it is time."""
+    case, reminders = version.case, version.decision["reminders"]
+    asked = [one for one in reminders if datetime.fromisoformat(one["remind_at"]) <= now]
+    if not asked or case.closed_at is not None:
         return None
     mark, said = max(one["remind_at"] for one in asked), (_opening("again"), *(text(one["text"]) for one in asked))
-    return Matter("again", version.id, version.case, mark=mark, opening=said)
+    is_news = datetime.fromisoformat(mark) > now - _NEWS_FOR
+    return Matter("again", case.id, case, mark=mark, opening=said) if is_news else None
 
 
 def _of_message(db: Session, message: Message, now: datetime) -> Matter | None:
@@ -137,7 +142,8 @@ def _of_receipt(db: Session, delivery: Delivery, now: datetime) -> Matter | None
 def _of_copy(db: Session, delivery: Delivery, now: datetime) -> Matter | None:
     """A copy that has not been confirmed: who has confirmed it need not be told that it is there."""
     version = db.get_one(ReportVersion, delivery.report_version_id)
-    if delivery.received_at is not None or version.received_at <= now - _NEWS_FOR:
+    disowned = version.case.disowned_at is not None
+    if delivery.received_at is not None or disowned or version.received_at <= now - _NEWS_FOR:
         return None
     opening = (_opening("copy"),)
     return Matter("copy", delivery.id, version.case, recipient=delivery.recipient, opening=opening)
@@ -148,7 +154,8 @@ def _of_disowned(db: Session, delivery: Delivery, now: datetime) -> Matter | Non
     case = db.get_one(ReportVersion, delivery.report_version_id).case
     if case.disowned_at is None or case.disowned_at <= now - _NEWS_FOR:
         return None
-    return Matter("disowned", delivery.id, case, recipient=delivery.recipient, opening=(_opening("disowned"),))
+    mark, said = case.disowned_at.isoformat(), (_opening("disowned"),)
+    return Matter("disowned", delivery.id, case, mark=mark, recipient=delivery.recipient, opening=said)
 
 
 def _opening(topic: str) -> Text:
@@ -157,7 +164,7 @@ def _opening(topic: str) -> Text:
 
 _MADE_FROM: Mapping[str, tuple[Any, Callable[[Session, Any, datetime], Matter | None]]] = {
     "deadline": (Deadline, _of_deadline),
-    "again": (ReportVersion, _of_questions),
+    "again": (Case, _of_questions),
     "question": (Message, _of_message),
     "received": (Delivery, _of_receipt),
     "copy": (Delivery, _of_copy),

@@ -32,7 +32,7 @@ def of_case(db: Session, case: Case, *, now: datetime) -> tuple[View, Marks]:
     recipients = tuple(_recipient(last, one) for one in receipts.of_case(db, case))
     parts = {"report": report, "versions": versions, "recipients": recipients}
     sections = tuple(Section(text(words["sections"][name]), rows) for name, rows in parts.items())
-    marks = Marks(TLP(last.decision["tlp_victim"]), case.exercise, case.unconfirmed, case.ref, _name(last), last.received_at)
+    marks = Marks(TLP(last.decision["tlp_victim"]), case.exercise, case.doubt, case.ref, _name(last), last.received_at)
     return View(text(words["title"]), text(words["note"]), sections), marks
 
 
@@ -66,7 +66,7 @@ def _became(receipt: Receipt) -> Iterator[Text]:
     if receipt.received is not None:
         yield from _confirmed(receipt.received)
     else:
-        yield _word("desk" if receipt.at_desk else "not-confirmed")
+        yield _word("not-confirmed")
 
 
 def _confirmed(copy: Copy) -> Iterator[Text]:

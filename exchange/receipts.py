@@ -13,7 +13,7 @@ from exchange import audit, clocks, inbox, incidents, outbox, talk
 from exchange.errors import Conflict
 from exchange.inbox import Copy
 from exchange.models import Case, Deadline, Delivery, ReportVersion
-from exchange.sharing import Viewer, has_desk
+from exchange.sharing import Viewer
 
 _LONGEST_REFERENCE = 100
 
@@ -38,14 +38,9 @@ class Receipt:
         return self.sent.delivery.recipient
 
     @property
-    def at_desk(self) -> bool:
-        """Whether it reads its copies at the desk, and confirms none."""
-        return has_desk(self.recipient)
-
-    @property
     def is_settled(self) -> bool:
         """Whether there is nothing more to wait for."""
-        return self.at_desk or self.received == self.sent
+        return self.received == self.sent
 
 
 def receive(db: Session, ref: str, seq: int, reference: str, *, known: str, by: Viewer, now: datetime) -> Delivery:

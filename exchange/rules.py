@@ -30,7 +30,8 @@ Row = Mapping[str, Any]
 class Recipient:
     """An authority that receives a copy, for one purpose, and why.
 
-    `held`: it has earlier copies, but gets no further one: what it rested on was the reporter's consent.
+    `by_consent`: nothing but the reporter's consent asks for it. `held`: it has earlier copies, but gets no further one:
+    that consent was taken back.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Recipient:
     regimes: tuple[str, ...]
     law: Text
     reason: Text
+    by_consent: bool = False
     held: bool = False
 
 
@@ -80,7 +82,10 @@ class NotTriggered:
 
 @dataclass(frozen=True)
 class Decision:
-    """All that follows from a report, shown before it is filed and kept with it. `rules` are all that ever held."""
+    """All that follows from a report, shown before it is filed and kept with it.
+
+    `rules` are all that ever held; `since` tells of those that a later filing brought when that was.
+    """
 
     form: str
     recipients: tuple[Recipient, ...]
@@ -92,6 +97,7 @@ class Decision:
     tlp_technical: TLP
     priority: str
     rules: tuple[str, ...]
+    since: Mapping[str, datetime]
     rule_version: str
 
 
@@ -113,6 +119,10 @@ class _Facts:
 
     def holds(self, condition: Row) -> bool:
         return conditions.holds(condition, self.answers, self.known)
+
+    def named(self, to: Iterable[str]) -> list[str]:
+        """The ids of those whom a rule names: `ministry` is the one in charge of the sector."""
+        return [self.sector.ministry if who == "ministry" else who for who in to]
 
 
 def _first(rows: Iterable[Row], facts: _Facts) -> Row | None:
@@ -137,19 +147,41 @@ def _gravest(purposes: Iterable[str]) -> str:
     return next(str(row["id"]) for row in table("rules")["purposes"] if row["id"] in wanted)
 
 
-def _recipient(who: str, rules: list[Row], facts: _Facts) -> Recipient | None:
-    asking = [rule for rule in rules if who in rule["to"]]
-    if not asking:
-        return None
-    held = all(rule.get("by_consent", False) and not facts.holds(rule["when"]) for rule in asking)
+def _recipients(rules: list[Row], facts: _Facts, before: Row) -> Iterable[Recipient]:
+    """Everybody once, with the reasons of all rules that ask; then whom an earlier version reached and none names now."""
+    asked = [(rule, facts.named(rule["to"])) for rule in rules]
+    order = facts.named(table("rules")["recipient_order"])
+    now = dict.fromkeys([*order, *(who for _, named in asked for who in named)])
+    reached = [_recipient(who, asking, facts) for who in now if (asking := [rule for rule, to in asked if who in to])]
+    gone = [_stays(row) for row in before.get("recipients", ()) if row["id"] not in {one.id for one in reached}]
+    return [*reached, *gone]
+
+
+def _recipient(who: str, asking: list[Row], facts: _Facts) -> Recipient:
+    by_consent = all(rule.get("by_consent", False) for rule in asking)
     regimes = [rule for rule in asking if rule["regime"]]
     return Recipient(
-        id=facts.sector.ministry if who == "ministry" else who,
+        id=who,
         purpose=_gravest(rule["purpose"] for rule in asking),
         regimes=tuple(rule["id"] for rule in regimes),
         law=_joined((text(rule["law"]) for rule in regimes or asking), "、", "; "),
         reason=_joined((text(rule["reason"]) for rule in asking), "。", ". "),
-        held=held,
+        by_consent=by_consent,
+        held=by_consent and not any(facts.holds(rule["when"]) for rule in asking),
+    )
+
+
+def _stays(row: Row) -> Recipient:
+    """A recipient of an earlier version, as it is kept. Without its rule nobody can tell if a consent still stands."""
+    by_consent = row.get("by_consent", False)
+    return Recipient(
+        row["id"],
+        row["purpose"],
+        tuple(row["regimes"]),
+        text(row["law"]),
+        text(row["reason"]),
+        by_consent=by_consent,
+        held=by_consent or row.get("held", False),
     )
 
 
@@ -167,26 +199,40 @@ def last_open_day(day: date) -> date:
     return day
 
 
-def _due_date(stage: Row, first: date) -> date | None:
+def _nth_open_day(first: date, number: int) -> date:
+    """The open day of this number (1 or more), counted from `first` on."""
+    day = last_open_day(first)
+    for _ in range(number - 1):
+        day = last_open_day(day + timedelta(days=1))
+    return day
+
+
+def _due_date(stage: Row, starts_on: date) -> date | None:
+    """The last day of so many open days, days or months; the last two may roll over to an open day."""
+    first = starts_on if stage.get("first_day_counted") else starts_on + timedelta(days=1)
+    if "business_days" in stage:
+        return _nth_open_day(first, stage["business_days"])
     if "months" in stage:
-        return _months_after(first, stage["months"])
-    if "days" not in stage:
+        day = _months_from(first, stage["months"])
+    elif "days" in stage:
+        day = first + timedelta(days=stage["days"] - 1)
+    else:
         return None
-    day = first + timedelta(days=stage["days"] - (1 if stage["first_day_counted"] else 0))
-    return last_open_day(day) if stage["roll_if_closed"] else day
+    return last_open_day(day) if stage.get("roll_if_closed") else day
 
 
-def _months_after(day: date, months: int) -> date:
-    """The same day so many months later, or the last one of that month (Civil Code of Japan, Article 143)."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year, month = day.year + years, month + 1
-    return day.replace(year=year, month=month, day=min(day.day, monthrange(year, month)[1]))
+def _months_from(first: date, months: int) -> date:
+    """The day before the same day so many months later, or the last one of a month that has no such day.
+
+    Source: Civil Code of Japan, Article 143.
+    """
+    years, month = divmod(first.month - 1 + months, 12)
+    year, month = first.year + years, month + 1
+    last = monthrange(year, month)[1]
+    return date(year, month, last) if first.day > last else date(year, month, first.day) - timedelta(days=1)
 
 
-def _clock(regime: str, stage: Row, answers: Answers) -> Clock:
-    """A clock starts at the time its own rule names; until that is known, when one became aware."""
-    starts_at = datetime.fromisoformat(str(answers.get(stage["start"]) or answers["aware_at"]))
-
+def _clock(regime: str, stage: Row, starts_at: datetime) -> Clock:
     def after(unit: str) -> datetime | None:
         return starts_at + timedelta(hours=stage[unit]) if unit in stage else None
 
@@ -204,11 +250,19 @@ def _clock(regime: str, stage: Row, answers: Answers) -> Clock:
     )
 
 
-def _clocks(rules: Iterable[Row], facts: _Facts) -> Iterable[Clock]:
+def _start(stage: Row, answers: Answers, since: datetime | None) -> datetime:
+    """The time that the rule names. Until that is known: when a later filing brought the rule, or one became aware."""
+    told = answers.get(stage["start"])
+    if told is None and since is not None:
+        return since
+    return datetime.fromisoformat(str(told or answers["aware_at"]))
+
+
+def _clocks(rules: Iterable[Row], facts: _Facts, since: Mapping[str, datetime]) -> Iterable[Clock]:
     for rule in rules:
         for stage in rule["stages"]:
             if facts.holds(stage.get("when", {"all": []})):
-                yield _clock(rule["id"], stage, facts.answers)
+                yield _clock(rule["id"], stage, _start(stage, facts.answers, since.get(rule["id"])))
 
 
 def _not_triggered(rule: Row, facts: _Facts) -> NotTriggered | None:
@@ -219,10 +273,13 @@ def _not_triggered(rule: Row, facts: _Facts) -> NotTriggered | None:
     return NotTriggered(rule["id"], why["code"], text(why)) if why else None
 
 
-def _reminders(facts: _Facts) -> Iterable[Reminder]:
+def _reminders(facts: _Facts, before: Row) -> Iterable[Reminder]:
+    """A question that an earlier version left open is asked when that version said."""
+    asked = {(one["id"], one["regime"]): datetime.fromisoformat(one["remind_at"]) for one in before.get("reminders", ())}
     for row in table("rules")["reminders"]:
         if facts.holds(row["when"]):
-            yield Reminder(row["id"], row["regime"], facts.at + timedelta(hours=row["hours"]), text(row))
+            remind_at = asked.get((row["id"], row["regime"]), facts.at + timedelta(hours=row["hours"]))
+            yield Reminder(row["id"], row["regime"], remind_at, text(row))
 
 
 def decide(answers: Answers, profile: Profile, *, at: datetime, before: Mapping[str, Any] | None = None) -> Decision:
@@ -233,25 +290,30 @@ def decide(answers: Answers, profile: Profile, *, at: datetime, before: Mapping[
         before: the decision about the version before this one, as it is kept (JSON).
     Raises: ValueError if the profile's sector is unknown, or was none on that day.
     """
-    tables, facts = table("rules"), _Facts(answers, profile, at.astimezone(UTC))
-    earlier = set(before.get("rules", before["regimes"]) if before else ())
+    tables, facts, before = table("rules"), _Facts(answers, profile, at.astimezone(UTC)), before or {}
+    earlier = set(before.get("rules", before.get("regimes", ())))
     rules = [rule for rule in tables["rules"] if rule["id"] in earlier or _applies(rule, facts)]
     others = [_not_triggered(rule, facts) for rule in tables["rules"] if rule not in rules]
-    order = dict.fromkeys([*tables["recipient_order"], *(who for rule in rules for who in rule["to"])])
-    recipients = [_recipient(who, rules, facts) for who in order]
+    since = _since(rules, facts, before, earlier)
     return Decision(
         form=_chosen(tables["forms"], facts),
-        recipients=tuple(one for one in recipients if one),
+        recipients=tuple(_recipients(rules, facts, before)),
         regimes=tuple(rule["id"] for rule in rules if rule["regime"]),
-        clocks=tuple(_clocks(rules, facts)),
-        reminders=tuple(_reminders(facts)),
+        clocks=tuple(_clocks(rules, facts, since)),
+        reminders=tuple(_reminders(facts, before)),
         not_triggered=tuple(one for one in others if one),
         tlp_victim=_marking("victim", "tlp_victim", facts),
         tlp_technical=_marking("technical", "tlp_tech", facts),
         priority="priority-sector" if facts.sector.weight == "priority" else "normal",
         rules=tuple(rule["id"] for rule in rules),
+        since=since,
         rule_version=tables["version"],
     )
+
+
+def _since(rules: list[Row], facts: _Facts, before: Row, earlier: set[str]) -> dict[str, datetime]:
+    kept = {rule: datetime.fromisoformat(at) for rule, at in before.get("since", {}).items()}
+    return kept | {rule["id"]: facts.at for rule in rules if before and rule["id"] not in earlier}
 
 
 def _marking(part: str, wish: str, facts: _Facts) -> TLP:

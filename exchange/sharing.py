@@ -121,19 +121,14 @@ class Viewer:
 
 PUBLIC = Viewer(None, None, "", Kind.PUBLIC, frozenset())
 
-_ROLES_FOR: Mapping[Permission, frozenset[Role]] = {
-    Permission.REPORT: frozenset({Role.REPORTER}),
-    Permission.DESK: frozenset({Role.ANALYST, Role.APPROVER}),
-    Permission.PROPOSE: frozenset({Role.ANALYST}),
-    Permission.RELEASE: frozenset({Role.APPROVER}),
-    Permission.ADMINISTER: frozenset({Role.ADMINISTRATOR}),
-    Permission.INBOX: frozenset({Role.READER, Role.ANALYST}),
-}
-
-# Whose people may; without a row here, only the national office's.
-_KINDS_FOR: Mapping[Permission, frozenset[Kind]] = {
-    Permission.INBOX: frozenset({Kind.AUTHORITY}),
-    Permission.ADMINISTER: frozenset({Kind.NCO, Kind.ADMIN}),
+_DESK = frozenset({Role.ANALYST, Role.APPROVER})
+_WHO: Mapping[Permission, Mapping[Kind, frozenset[Role]]] = {
+    Permission.REPORT: dict.fromkeys(Kind, frozenset({Role.REPORTER})),
+    Permission.DESK: {Kind.NCO: _DESK},
+    Permission.PROPOSE: {Kind.NCO: frozenset({Role.ANALYST})},
+    Permission.RELEASE: {Kind.NCO: frozenset({Role.APPROVER})},
+    Permission.ADMINISTER: dict.fromkeys((Kind.NCO, Kind.ADMIN), frozenset({Role.ADMINISTRATOR})),
+    Permission.INBOX: {Kind.AUTHORITY: frozenset({Role.READER, Role.ANALYST}), Kind.NCO: _DESK},
 }
 
 
@@ -143,9 +138,7 @@ def permitted(viewer: Viewer, permission: Permission) -> bool:
         return True
     if permission is Permission.SIGNED_IN:
         return viewer.person_id is not None
-    needed = viewer.roles & _ROLES_FOR[permission]
-    kinds = _KINDS_FOR.get(permission, frozenset({Kind.NCO}))
-    return bool(needed) and (permission is Permission.REPORT or viewer.kind in kinds)
+    return bool(viewer.roles & _WHO[permission].get(viewer.kind, frozenset()))
 
 
 # --- cases ---------------------------------------------------------------------------------------------
@@ -186,29 +179,35 @@ def visible_to(viewer: Viewer, case: Any) -> ColumnElement[bool]:
 # --- the copies of authorities, and the talk about them ------------------------------------------------
 
 
-def may_open_copy(viewer: Viewer, *, own: str | None, recipient: str) -> bool:
-    """May `viewer`, whose organization stands for the authority `own`, open a copy that `recipient` was sent?"""
-    return permitted(viewer, Permission.INBOX) and own is not None and own == recipient
+# The national office has its copies by the reporter's consent alone.
+_BY_SCOPE = Kind.NCO.value
 
 
-def delivered_to(viewer: Viewer, own: str | None, delivery: Any) -> ColumnElement[bool]:
-    """`may_open_copy` as a clause over the rows of `delivery` (the Delivery model, or an alias of it)."""
+def may_open_copy(viewer: Viewer, *, own: str | None, recipient: str, scope: Scope) -> bool:
+    """May `viewer`, whose organization stands for the authority `own`, open a copy that `recipient` was sent of a case
+    whose scope is now `scope`?"""
+    if own is None or own != recipient or not permitted(viewer, Permission.INBOX):
+        return False
+    return own != _BY_SCOPE or scope is not Scope.LEGAL_ONLY
+
+
+def delivered_to(viewer: Viewer, own: str | None, delivery: Any, case: Any) -> ColumnElement[bool]:
+    """`may_open_copy` as a clause over the rows of `delivery` joined with their `case` (the models, or aliases)."""
+    return _for(viewer, own, delivery.recipient, case)
+
+
+def _for(viewer: Viewer, own: str | None, recipient: Any, case: Any) -> ColumnElement[bool]:
     if own is None or not permitted(viewer, Permission.INBOX):
         return false()
-    clause: ColumnElement[bool] = delivery.recipient == own
-    return clause
+    clause: ColumnElement[bool] = recipient == own
+    return clause & (case.share_scope != Scope.LEGAL_ONLY.value) if own == _BY_SCOPE else clause
 
 
-def has_desk(recipient: str) -> bool:
-    """Whether this recipient is the national office, which reads its copies at the desk instead of an inbox."""
-    return recipient == Kind.NCO.value
-
-
-def may_follow(viewer: Viewer, *, own: str | None, authority: str, organization_id: UUID) -> bool:
+def may_follow(viewer: Viewer, *, own: str | None, authority: str, organization_id: UUID, scope: Scope) -> bool:
     """May `viewer` read what this authority and the reporter of a case say to each other? Only these two."""
     if may_report_on(viewer, organization_id=organization_id):
         return True
-    return may_open_copy(viewer, own=own, recipient=authority)
+    return may_open_copy(viewer, own=own, recipient=authority, scope=scope)
 
 
 def said_to(viewer: Viewer, own: str | None, message: Any, case: Any) -> ColumnElement[bool]:
@@ -216,9 +215,7 @@ def said_to(viewer: Viewer, own: str | None, message: Any, case: Any) -> ColumnE
     clauses: list[ColumnElement[bool]] = []
     if permitted(viewer, Permission.REPORT):
         clauses.append(case.organization_id == viewer.organization_id)
-    if own is not None and permitted(viewer, Permission.INBOX):
-        clauses.append(message.authority == own)
-    return or_(*clauses) if clauses else false()
+    return or_(*clauses, _for(viewer, own, message.authority, case))
 
 
 def seen_in(answers: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:

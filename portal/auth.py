@@ -13,7 +13,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 from exchange import accounts, added
 from exchange.sharing import PUBLIC, Permission, Viewer, permitted
 from exchange.times import utcnow
-from portal import current
+from portal import current, kept
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 _MARK = "asks_for"
@@ -83,6 +83,6 @@ def _guard() -> ResponseReturnValue | None:
         return None
     if permission is None or current.viewer() is not PUBLIC:
         raise Forbidden
-    if request.path.startswith("/api/"):
+    if request.path.startswith("/api/") or kept.text():
         raise Unauthorized
     return redirect(url_for("login.show", next=request.path if request.method == "GET" else "/"))

@@ -26,6 +26,9 @@ _FORM = "application/x-www-form-urlencoded"
 _METHODS_WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 _FILES_BYTES = 31_000_000
 _FILES_FORM = "multipart/form-data"
+# Of what a signed-in person typed here and is too large to be taken: it is read as far, and given back.
+_GIVEN_BACK_BYTES = 2_000_000
+_GIVES_BACK = ("/drafts/", "/reports")
 _FILES_MARK = "takes_files"
 
 # Of bodies with files: each lies in memory as a whole, and once more while it is taken apart.
@@ -62,12 +65,23 @@ def _take() -> None:
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType
     body = read(stream, announced, _limit(announced))
-    most = _DRAFT_FIELDS if request.path.startswith("/drafts/") else _FORM_FIELDS
-    if request.mimetype == _FORM and body.count(b"&") >= most:
+    if request.mimetype == _FORM and _is_too_much(body):
+        if _gives_back():
+            request.max_form_memory_size = _GIVEN_BACK_BYTES
+            _put(body)
         raise RequestEntityTooLarge
     _put(body)
     if request.mimetype == _FILES_FORM:
         _take_apart()
+
+
+def _is_too_much(body: bytes) -> bool:
+    most = _DRAFT_FIELDS if request.path.startswith("/drafts/") else _FORM_FIELDS
+    return len(body) > _FORM_BYTES or body.count(b"&") >= most
+
+
+def _gives_back() -> bool:
+    return request.mimetype == _FORM and request.path.startswith(_GIVES_BACK) and bool(session.get("login"))
 
 
 def _take_apart() -> None:
@@ -84,6 +98,8 @@ def _limit(announced: int | None) -> int:
     """In bytes. Files come from people who signed in, and a few at a time. Raises: Unavailable while many come."""
     if request.path.startswith("/api/"):
         return _API_BYTES
+    if _gives_back():
+        return _GIVEN_BACK_BYTES
     if not (_takes_files() and session.get("login")):
         return _FORM_BYTES
     if announced is None or announced > _FORM_BYTES:

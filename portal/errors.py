@@ -88,7 +88,7 @@ def _http(error: HTTPException) -> Response:
         return Response(error.get_response().get_data(), status, dict(error.get_response().headers))
     if status == 403 or (status == 401 and "Authorization" in request.headers):
         _note_refusal(status)
-    response = answer(status, "expired-form" if isinstance(error, CSRFError) else str(status))
+    response = answer(status, _code(error, status))
     if status == 405:
         response.headers["Allow"] = error.get_response().headers.get("Allow", "")
     if status == 401:
@@ -96,6 +96,12 @@ def _http(error: HTTPException) -> Response:
     if status in {408, 413}:
         response.headers["Connection"] = "close"
     return response
+
+
+def _code(error: HTTPException, status: int) -> str:
+    if isinstance(error, CSRFError):
+        return "expired-form"
+    return "signed-out" if status == 401 and not request.path.startswith("/api/") else str(status)
 
 
 def _note_refusal(status: int) -> None:
@@ -115,7 +121,10 @@ def _bug(error: Exception) -> Response:
 
 
 def answer(status: int, code: str, **extra: Any) -> Response:
-    """The error as a problem document under /api/, as a page elsewhere. The words are ours, never the exception's."""
+    """The error as a problem document under /api/, as a page elsewhere, with what was typed, to copy.
+
+    The words are ours, never the exception's. Nothing can be sent again from that page: a forged form would borrow it.
+    """
     title, text = _words(status, code)
     _log.info("request.refused", request=g.get("request_id"), endpoint=request.endpoint, status=status, code=code)
     if request.path.startswith("/api/"):
@@ -123,13 +132,23 @@ def answer(status: int, code: str, **extra: Any) -> Response:
         response = jsonify(problem | extra | {"request_id": g.get("request_id", "")})
         response.status_code, response.content_type = status, "application/problem+json"
         return response
-    page = render_template("error.html", status=status, title=title, text=text, request_id=g.get("request_id", ""))
+    page = render_template(
+        "error.html",
+        status=status,
+        title=title,
+        text=text,
+        typed=kept.text(),
+        sign_in=code in {"signed-out", "expired-form"},
+        request_id=g.get("request_id", ""),
+    )
     return Response(page, status)
 
 
 def _words(status: int, code: str) -> tuple[str, str]:
     if code == "expired-form":
         return _("This form has expired"), _("Go back, reload the page and send it again. Nothing was stored.")
+    if code == "signed-out":
+        return _("You are signed out"), _("Nothing was stored. Sign in, and enter it once more.")
     known = {
         400: (_("The request cannot be read"), _("It is not the form or JSON that this address expects.")),
         401: (_("Sign in first"), _("Send your API key as Authorization: Bearer.")),

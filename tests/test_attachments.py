@@ -337,6 +337,29 @@ def test_of_a_mail_the_header_the_words_and_the_links_are_kept_and_nothing_is_op
     assert found.media_type == "text/plain; charset=utf-8"
 
 
+def test_only_the_charsets_of_mails_are_read_and_no_codec_of_pythons_own() -> None:
+    """One of them, punycode, takes the square of a text's length."""
+    for charset, words in (("iso-2022-jp", "日本語"), ("EUC-JP", "日本語"), ("gb2312", "汉字"), ("utf-16", "語")):
+        head = f"From: a@b.example\nSubject: x\nContent-Type: text/plain; charset={charset}\n".encode()
+        sealed = b"Content-Transfer-Encoding: base64\n\n" + b64encode(words.encode(charset))
+        assert words in read("a.eml", head + sealed).text, charset
+    hostile = (
+        b"Content-Type: text/plain; charset=punycode",
+        b"Content-Type: text/plain; charset*=punycode''utf-8-",
+        b"Content-Disposition: attachment; filename*=punycode''bcher-kva",
+        b"Content-Type: multipart/mixed; boundary*=punycode''bcher-kva",
+        b"Subject: =?punycode?Q?bcher-kva?=",
+    )
+    for line in hostile:
+        text = read("a.eml", b"From: a@b.example\nTo: c@d.example\n" + line + b"\n\n--b\xc3\xbccher\nbcher-kva").text
+        assert "bcher-kva" in text and "bücher" not in text.replace("--bücher", ""), line
+
+
+def test_a_field_that_is_too_long_is_never_taken_apart() -> None:
+    head = b"From: a@b.example\nSubject: x\nContent-Type: multipart/mixed"
+    assert _refused("a.eml", head + b";" * 5_000_000 + b"\n\nwords")[1] == "too-complex"
+
+
 def test_a_mail_of_boxes_in_boxes_is_refused() -> None:
     head = b"From: a@b.example\nSubject: x\n"
     deep = b"".join(b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (n, n) for n in range(500))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -16,12 +16,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from config import Settings
-from exchange import accounts, callbacks, emergency, incidents, phone, spelling
+from exchange import accounts, callbacks, emergency, incidents, matters, phone, spelling
 from exchange.accounts import TooManyAttempts
 from exchange.db import vault_of
 from exchange.emergency import State, Unusable
 from exchange.errors import Invalid, NotFound, NotPermitted, WrongState
-from exchange.models import AuditEntry, Case, EmergencyCode, Event, Organization, Person
+from exchange.models import AuditEntry, Case, Delivery, EmergencyCode, Event, Organization, Person, ReportVersion
 from exchange.sharing import Kind, Role, Viewer
 from exchange.stores import Stores, open_stores
 from portal.app import create_app
@@ -238,6 +238,43 @@ def test_what_is_not_theirs_is_closed_kept_and_never_shared_and_that_can_be_undo
     with stores.case.transaction() as db:
         callbacks.undo(db, case.ref, by=officer, now=NOW)
         assert [one.ref for one in callbacks.waiting(db, officer)] == [case.ref]
+
+
+def test_a_consent_that_came_on_a_code_counts_only_when_it_is_confirmed(stores: Stores) -> None:
+    by, officer = _reporter(stores), _officer(stores)
+    case = _file(stores, _code(stores, by), police_consult="requested-here")
+
+    def having() -> set[str]:
+        with stores.case.reading() as db:
+            return set(db.scalars(select(Delivery.recipient).join(ReportVersion).where(ReportVersion.case_id == case.id)))
+
+    by_law = having()
+    assert by_law and not by_law & {"npa", "nco"}
+    with stores.case.transaction() as db:
+        callbacks.confirm(db, case.ref, by=officer, now=NOW)
+    assert having() == by_law | {"npa", "nco"}
+
+
+def test_an_authority_that_had_a_copy_is_told_each_time_that_it_was_not_theirs(stores: Stores) -> None:
+    by, officer = _reporter(stores), _officer(stores)
+    case = _file(stores, _code(stores, by))
+
+    def told(now: datetime) -> list[str]:
+        with stores.case.reading() as db:
+            return [one.key for one in matters.news(db, case.id, now=now)]
+
+    assert {one.partition(":")[0] for one in told(NOW)} == {"copy"}
+    seen = []
+    for hours in (1, 3):
+        now = NOW + timedelta(hours=hours)
+        with stores.case.transaction() as db:
+            callbacks.disown(db, case.ref, by=officer, now=now)
+        seen.append(told(now))
+        assert {one.partition(":")[0] for one in seen[-1]} == {"disowned"}
+        with stores.case.transaction() as db:
+            callbacks.undo(db, case.ref, by=officer, now=now)
+        assert {one.partition(":")[0] for one in told(now)} == {"copy"}
+    assert not set(seen[0]) & set(seen[1])
 
 
 def test_only_the_desk_calls_back_and_takes_reports_down(stores: Stores) -> None:

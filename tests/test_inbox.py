@@ -21,8 +21,8 @@ from exchange import documents, inbox, incidents, receipts, sharing, talk
 from exchange.errors import Conflict, Invalid, NotFound, NotPermitted, WrongState
 from exchange.inbox import Copy, Opened, State
 from exchange.incidents import Filed, Filing
-from exchange.models import AuditEntry, Case, Deadline, Delivery, Event, Message, Organization
-from exchange.sharing import PUBLIC, Kind, Purpose, Role, Viewer
+from exchange.models import AuditEntry, Case, Deadline, Delivery, Event, Message, Organization, ReportVersion
+from exchange.sharing import PUBLIC, Kind, Purpose, Role, Scope, Viewer
 from exchange.stores import Stores
 from exchange.tables import table
 from portal.app import create_app
@@ -251,13 +251,20 @@ def _cast(db: Any) -> dict[str, Viewer]:
 def test_the_rule_and_its_clause_agree_on_who_opens_a_copy(stores: Stores) -> None:
     with stores.case.transaction() as db:
         cast = _cast(db)
-        make_report(db, cast["alice"], police_consult="no")
+        case = make_report(db, cast["alice"], police_consult="no").case
         for who, viewer in cast.items():
             own = inbox.authority_of(db, viewer)
-            seen = set(db.scalars(select(Delivery.recipient).where(sharing.delivered_to(viewer, own, Delivery))))
-            told = {one for one in ("mlit", "nco", "npa") if sharing.may_open_copy(viewer, own=own, recipient=one)}
-            assert seen == told & {"mlit", "nco"}, who
-            assert seen == ({"mlit"} if who in {"mlit-reader", "mlit-analyst"} else set()), who
+            for scope in Scope:
+                case.share_scope = scope
+                db.flush()
+                rows = select(Delivery.recipient).join(ReportVersion).join(Case)
+                seen = set(db.scalars(rows.where(sharing.delivered_to(viewer, own, Delivery, Case))))
+                rules = {"viewer": viewer, "own": own, "scope": scope}
+                assert seen == {one for one in ("mlit", "nco") if sharing.may_open_copy(recipient=one, **rules)}, who
+                right = {"mlit"} if who in {"mlit-reader", "mlit-analyst"} else set()
+                if who in {"desk-analyst", "desk-approver"} and scope is not Scope.LEGAL_ONLY:
+                    right = {"nco"}
+                assert seen == right, who
 
 
 def test_the_rule_and_its_clause_agree_on_who_follows_a_talk(stores: Stores) -> None:
@@ -269,7 +276,7 @@ def test_the_rule_and_its_clause_agree_on_who_follows_a_talk(stores: Stores) -> 
         for who, viewer in cast.items():
             own, whose = inbox.authority_of(db, viewer), case.organization_id
             heard = set(talk.threads(db, case, own=own, viewer=viewer, now=NOW))
-            rules = {"viewer": viewer, "own": own, "organization_id": whose}
+            rules = {"viewer": viewer, "own": own, "organization_id": whose, "scope": Scope(case.share_scope)}
             assert heard == {one for one in ("mlit", "npa") if sharing.may_follow(authority=one, **rules)}, who
             right = {one for one in ("mlit", "npa") if who in {f"{one}-reader", f"{one}-analyst"}}
             assert heard == ({"mlit", "npa"} if who == "alice" else right), who
@@ -569,16 +576,31 @@ def test_the_page_of_an_authority_holds_nothing_beside_its_documents(stores: Sto
         assert person.open(f"/cases/{ref}").status_code == 403
 
 
-def test_nobody_but_an_authority_has_an_inbox(stores: Stores, app: Flask) -> None:
+def test_nobody_but_authorities_and_the_desk_has_an_inbox(stores: Stores, app: Flask) -> None:
     house = make_house(stores, {"S01": 1})
     with stores.case.transaction() as db:
-        desk = make_viewer(db, make_organization(db, kind=Kind.NCO, authority="nco"), Role.ANALYST, Role.READER)
+        desk = make_viewer(db, make_organization(db, kind=Kind.NCO), Role.ADMINISTRATOR, Role.READER)
         named = make_organization(db, kind=Kind.ENFORCEMENT, authority="mlit")
         enforcer = make_viewer(db, named, Role.ENFORCEMENT, Role.READER)
     for viewer in (desk, enforcer, house.reporters["S01"]):
         person = Person(app, viewer)
         for path in ("/inbox", f"/inbox/{house.refs['S01']}", f"/inbox/{house.refs['S01']}/1/act/pdf"):
             assert person.open(path).status_code == 403, path
+
+
+def test_the_national_office_confirms_and_asks_as_long_as_the_consent_stands(stores: Stores, app: Flask) -> None:
+    house = make_house(stores, {"S01": 1})
+    ref = house.refs["S01"]
+    with stores.case.transaction() as db:
+        analyst = make_viewer(db, make_organization(db, kind=Kind.NCO), Role.ANALYST)
+    person = Person(app, analyst)
+    assert f'href="/inbox/{ref}"' in person.open(f"/desk/{ref}").get_data(as_text=True)
+    assert person.open(f"/inbox/{ref}/1/common-2/pdf").status_code == 200
+    with stores.case.transaction() as db:
+        receipts.receive(db, ref, 1, "NCO-1", known="", by=analyst, now=NOW)
+    house.file("S01", {"share_scope": "legal-only"})
+    assert person.open(f"/inbox/{ref}").status_code == person.open(f"/inbox/{ref}/1").status_code == 404
+    assert ref not in person.open("/inbox").get_data(as_text=True)
 
 
 def test_a_purpose_that_is_not_allowed_is_a_refusal_on_record(stores: Stores, app: Flask) -> None:
@@ -680,7 +702,7 @@ def test_the_reporter_sees_each_receipt_where_the_page_brings_itself_up_to_date(
     _receive(house, "mlit", "S01", 1, "国港12")
     for page in pages:
         shown = own.open(page).get_data(as_text=True)
-        assert shown.count("国港12") == 1 and shown.count("Not confirmed yet") == 2, page
+        assert shown.count("国港12") == 1 and shown.count("Not confirmed yet") == 3, page
     assert f'data-live="{case}/receipts"' in own.open(f"{case}/receipt").get_data(as_text=True)
 
 

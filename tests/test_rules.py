@@ -226,11 +226,9 @@ def test_the_national_office_had_another_name_until_june_2025():
     assert authority("nco", NOW).name.ja == "国家サイバー統括室"
 
 
-def test_an_unknown_sector_or_authority_is_named_in_the_error():
+def test_an_unknown_sector_is_named_in_the_error():
     with pytest.raises(ValueError, match="no 'space'"):
         decided(a_profile("space"))
-    with pytest.raises(ValueError, match="no 'nobody'"):
-        authority("nobody", NOW)
     with pytest.raises(ValueError, match="2023-01-01"):
         sector_of("port", datetime(2023, 1, 1, tzinfo=UTC))
 

@@ -163,7 +163,8 @@ class Walk(RuleBasedStateMachine):
             draft = drafts.find(db, draft_id, self.alice, held=True)
             pairs = typed.from_answers([FIELDS[name] for name in changes], _patched(self.answers, changes))
             fields = [FIELDS[name] for name in changes]
-            drafts.save(db, draft, pairs, fields=fields, by=self.alice, revision=draft.row.revision, now=self.now)
+            seen = {"revision": draft.row.revision, "base": draft.base}
+            drafts.save(db, draft, pairs, fields=fields, by=self.alice, now=self.now, **seen)
 
     def _file_draft(self, draft_id: Any, changes: Json, stage: str) -> None:
         with self.stores.case.transaction() as db:

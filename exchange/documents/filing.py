@@ -17,7 +17,7 @@ class Filing:
             contacts (each with role, name, phone, email).
         answers: all that is known, as it is kept (JSON).
         stage: sokuhou, zokuhou, kakuhou or correction.
-        unconfirmed: whether it came without a sign-in and the organization has not said that it is its own.
+        doubt: `unconfirmed` if nobody knows yet whether it is the organization's own, `disowned` if it is not.
         decision: what was decided about this version, as it is kept (JSON of `rules.Decision`).
     """
 
@@ -29,7 +29,7 @@ class Filing:
     received_at: datetime
     decision: Mapping[str, Any]
     exercise: bool = False
-    unconfirmed: bool = False
+    doubt: str | None = None
 
     @property
     def known(self) -> Mapping[str, object]:

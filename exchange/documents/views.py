@@ -50,7 +50,7 @@ class Marks:
 
     tlp: TLP
     exercise: bool
-    unconfirmed: bool
+    doubt: str | None
     ref: str
     stage: Text
     received_at: datetime
@@ -58,7 +58,7 @@ class Marks:
     @property
     def warnings(self) -> list[Text]:
         """What a reader must know before anything else."""
-        return [word(name) for name in ("exercise", "unconfirmed") if getattr(self, name)]
+        return [word(name) for name in ("exercise" if self.exercise else None, self.doubt) if name]
 
     @property
     def received(self) -> Text:
@@ -70,7 +70,7 @@ def marks(document_id: str, filing: Filing) -> Marks:
     """The marks of a document, which is handled as its part about the victim. Raises: NotFound."""
     tlp = TLP(filing.decision["tlp_victim"])
     stage = stage_of(document(document_id), filing)
-    return Marks(tlp, filing.exercise, filing.unconfirmed, filing.ref, stage, filing.received_at)
+    return Marks(tlp, filing.exercise, filing.doubt, filing.ref, stage, filing.received_at)
 
 
 def view(document_id: str, filing: Filing) -> View:

@@ -36,6 +36,11 @@ class Case(CaseBase):
     organization: Mapped[Organization] = relationship(lazy="joined")
     versions: Mapped[list[ReportVersion]] = relationship(order_by="ReportVersion.seq", back_populates="case")
 
+    @property
+    def doubt(self) -> str | None:
+        """`disowned`, `unconfirmed`, or None: whether the report is the organization's own."""
+        return "disowned" if self.disowned_at else "unconfirmed" if self.unconfirmed else None
+
 
 class ReportVersion(CaseBase):
     """One filed report, never changed: all that was known by then. Classes V and P and free text are sealed.

@@ -4,12 +4,15 @@
 const PAUSE = 1500;
 const RETRY = 10000;
 const MOST_AFTER_CLOSING = 60000; // What a browser still sends when its page is gone.
+const AGAIN = [400, 401, 408, 429]; // Signed out, or for the moment: tried again. Other refusals would be the same.
+const SHOWN = [404, 409]; // What the button gets then is a page with everything that was typed.
 
 const page = document.querySelector("form[data-autosave]");
 const note = page.querySelector("[data-saving]");
 let timer = 0;
 let underWay = null;
 let dirty = false;
+let shown = false;
 let checked = false;
 
 function clock() {
@@ -51,21 +54,33 @@ function begun(place) {
 
 function kept(answer) {
   page.elements.revision.value = answer.headers.get("ETag").replaceAll('"', "");
+  if (answer.headers.get("Noroshi-Base")) page.elements.base.value = answer.headers.get("Noroshi-Base");
   if (answer.headers.get("Location")) begun(answer.headers.get("Location"));
   note.textContent = note.dataset.saved.replace("{time}", clock());
 }
 
-function notKept(words) {
-  dirty = true;
-  note.textContent = words;
-  later(RETRY);
+// Whatever is no success: it is not saved, says so, and what was typed is still to be saved.
+function settle(answer) {
+  shown = SHOWN.includes(answer.status);
+  if (answer.status === 204) kept(answer);
+  else notKept(answer);
 }
 
-function settle(answer) {
-  if (answer.status === 204) kept(answer);
-  else if (answer.status === 409) note.textContent = note.dataset.conflict;
-  else if (answer.type === "opaqueredirect") notKept(note.dataset.signedOut);
-  else if (answer.type === "error" || answer.status >= 500) notKept(note.dataset.unsaved);
+function notKept(answer) {
+  dirty = true;
+  note.textContent = note.dataset[reason(answer)];
+  if (!isFinal(answer.status)) later(RETRY);
+}
+
+function isFinal(status) {
+  return status >= 400 && status < 500 && !AGAIN.includes(status);
+}
+
+function reason(answer) {
+  if (answer.status === 409) return "conflict";
+  if (answer.status === 404) return "gone";
+  if (answer.type === "opaqueredirect" || answer.status === 400 || answer.status === 401) return "signedOut";
+  return isFinal(answer.status) ? "refused" : "unsaved";
 }
 
 async function save() {
@@ -88,7 +103,7 @@ async function submit(event) {
   clearTimeout(timer);
   if (underWay) await underWay;
   if (dirty) await save();
-  if (dirty) return;
+  if (dirty && !shown) return;
   checked = true;
   page.requestSubmit(event.submitter);
   checked = false;

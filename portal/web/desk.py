@@ -14,7 +14,19 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from exchange import accounts, attachments, audit, contributions, desk, editions, incidents, outbox, rules, sectors
+from exchange import (
+    accounts,
+    attachments,
+    audit,
+    contributions,
+    desk,
+    editions,
+    inbox,
+    incidents,
+    outbox,
+    rules,
+    sectors,
+)
 from exchange.errors import Invalid, NotPermitted, Unavailable
 from exchange.form import message
 from exchange.models import Case
@@ -176,6 +188,7 @@ def _page(
         view=[(one.type, _pretty(one.body)) for one in shown.objects] if shown else [],
         view_digest=shown.digest if shown else "",
         released=desk.released_text(db, found.id),
+        has_copy=inbox.has_copy(db, found, viewer),
         files=attachments.of_case(db, found) if given is not None else [],
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exchange import sharing
-from exchange.clocks import Running, Urgency
+from exchange.clocks import Running, Urgency, meets
 from exchange.form import FIELDS
 from exchange.sharing import EditionKind, Scope
 from portal.web import wording
@@ -87,7 +87,7 @@ def dues(clocks: Sequence[Clock], decision: Json, running: Sequence[Running], st
 def _mark(until_now: Running | None, met_by: str, stage: str) -> str:
     if until_now is not None and until_now.urgency is Urgency.MET:
         return "done"
-    if met_by != "kakuhou" or stage == "kakuhou":
+    if meets(stage, met_by):
         return "met"
     if until_now is None:
         return "new"

@@ -17,10 +17,10 @@ from exchange import drafting, drafts, incidents, typed
 from exchange.drafting import Work
 from exchange.drafts import Opened
 from exchange.errors import Conflict, Invalid, NotFound, Problem
-from exchange.models import Draft, Person
+from exchange.models import Case, Draft, Person, ReportVersion
 from exchange.sharing import Permission
 from exchange.times import utcnow
-from exchange.typed import Pairs
+from exchange.typed import Pairs, Row
 from exchange.updates import SECTIONS
 from portal import current, language
 from portal.auth import requires
@@ -64,11 +64,11 @@ def show(draft_id: UUID) -> ResponseReturnValue:
 
 def _about(db: Session, row: Draft) -> dict[str, Any]:
     """What every page of a draft says about it."""
-    assert row.case is not None, "a quick report has its own page"
+    case = _case_of(row)
     return {
         "draft": row,
-        "case": row.case,
-        "kind": wording.option("incident_kind", row.case.incident_kind),
+        "case": case,
+        "kind": wording.option("incident_kind", case.incident_kind),
         "stage": row.stage,
         "stage_name": wording.STAGES[row.stage],
         "saved_by": db.get_one(Person, row.person_id).username,
@@ -89,7 +89,12 @@ class Page:
     @property
     def names(self) -> set[str]:
         """The questions of this section."""
-        return {field["id"] for field in self.work.fields_of(self.section)}
+        return _ids(self.work.fields_of(self.section))
+
+    def seen(self, said: Pairs) -> list[Row]:
+        """Those of them that stood in the form that was sent."""
+        shown = set(" ".join(said.get("shown", [])).split())
+        return [field for field in self.work.fields_of(self.section) if field["id"] in shown]
 
 
 def _page(db: Session, draft_id: UUID, section: str, *, held: bool = False) -> Page:
@@ -116,8 +121,8 @@ def edit(draft_id: UUID, section: str) -> ResponseReturnValue:
 @bp.post("/drafts/<uuid:draft_id>/<section>")
 @requires(Permission.REPORT)
 def save(draft_id: UUID, section: str) -> ResponseReturnValue:
-    """Keep what was typed, and go where the button leads: 303; 404; 409 if a colleague saved the section meanwhile;
-    422 and the page again if one wants to go on and something cannot be read. It is kept all the same."""
+    """Keep what was typed, and go where the button leads: 303; 404; 409 and both, if a colleague saved the section
+    meanwhile or filed other answers; 422 and the page again if one wants to go on and something cannot be read. It is kept all the same."""
     said = request.form.to_dict(flat=False)
     action, _sep, which = request.form.get("action", "").partition(":")
     try:
@@ -140,25 +145,26 @@ def save(draft_id: UUID, section: str) -> ResponseReturnValue:
 @bp.post("/drafts/<uuid:draft_id>/autosave")
 @requires(Permission.REPORT)
 def autosave(draft_id: UUID) -> ResponseReturnValue:
-    """Keep what was typed into a section: 204 and the revision as ETag; 404; 409 if a colleague saved it meanwhile."""
+    """Keep what was typed into a section: 204, the revision as ETag, and as Noroshi-Base the number of the version
+    that it goes on from; 404; 409 if a colleague saved it meanwhile, or filed other answers."""
     with current.case_store().transaction() as db:
         page = _page(db, draft_id, request.form.get("section", ""), held=True)
-        revision = _kept(db, page, request.form.to_dict(flat=False)).draft.row.revision
-    response = Response(status=204)
-    response.set_etag(str(revision))
+        draft = _kept(db, page, request.form.to_dict(flat=False)).draft
+    response = Response(status=204, headers={"Noroshi-Base": str(draft.base)})
+    response.set_etag(str(draft.row.revision))
     return response
 
 
 def _kept(db: Session, page: Page, said: Pairs, removed: Pairs | None = None, *, gone_through: bool = False) -> Page:
     """Only what the page showed is replaced: a question that appeared meanwhile was not left blank, but not seen."""
-    seen = set(" ".join(said.get("shown", [])).split())
     draft = drafts.save(
         db,
         page.draft,
         said,
-        fields=[field for field in page.work.fields_of(page.section) if field["id"] in seen],
+        fields=page.seen(said),
         by=current.viewer(),
         revision=_number(said, "revision"),
+        base=_number(said, "base"),
         now=utcnow(),
         gone_through=gone_through,
         removed=removed,
@@ -191,8 +197,8 @@ def _onward(db: Session, page: Page) -> ResponseReturnValue:
     """To the next section, unless something here cannot be read, or an answer brought further questions."""
     if wrong := _wrong_here(page):
         return _form(db, page, wrong=wrong), 422
-    draft_id, seen = page.draft.row.id, set(request.form.get("shown", "").split())
-    unseen = [field["id"] for field in page.work.fields_of(page.section) if field["id"] not in seen]
+    draft_id, seen = page.draft.row.id, page.seen(request.form.to_dict(flat=False))
+    unseen = [field["id"] for field in page.work.fields_of(page.section) if field not in seen]
     if unseen:
         flash(_("Your answer brings further questions on this page."), "info")
         return redirect(url_for(".edit", draft_id=draft_id, section=page.section, _anchor=unseen[0]), 303)
@@ -213,6 +219,7 @@ def _form(
     wrong: Sequence[Problem] = (),
     values: Pairs | None = None,
     theirs: Sequence[Any] = (),
+    filed: ReportVersion | None = None,
 ) -> str:
     fields = page.work.fields_of(page.section)
     return render_template(
@@ -222,17 +229,34 @@ def _form(
         section=_TITLES[page.section],
         removed=next(iter(page.draft.removed), "").partition(".")[0] in page.names,
         shown=" ".join(field["id"] for field in fields),
+        base=page.draft.base,
         theirs=theirs,
+        filed=filed,
+        filed_by=db.get_one(Person, filed.person_id).username if filed else None,
     )
 
 
 def _clash(draft_id: UUID, section: str, said: Pairs) -> str:
-    """What one has typed is in the boxes, and what the colleague saved stands beside it; the next save decides."""
+    """What one has typed is in the boxes, and what is saved or filed stands beside it; the next save decides."""
     with current.case_store().reading() as db:
         page = _page(db, draft_id, section)
-        fields = page.work.fields_of(section)
-        mine = typed.tidied(fields, said)
-        return _form(db, page, values=mine, theirs=questions.differing(fields, mine, page.work.typed))
+        seen = page.seen(said)
+        mine, theirs = typed.tidied(seen, said), page.work.typed
+        others = {name: values for name, values in theirs.items() if name.partition(".")[0] not in _ids(seen)}
+        changed = drafts.filed_since(db, page.draft, _number(said, "base"))
+        filed = None if _ids(seen).isdisjoint(changed) else incidents.latest(_case_of(page.draft.row))
+        return _form(
+            db, page, values=others | mine, theirs=questions.differing(seen, mine, theirs), filed=filed
+        )
+
+
+def _ids(fields: Sequence[Row]) -> set[str]:
+    return {field["id"] for field in fields}
+
+
+def _case_of(row: Draft) -> Case:
+    assert row.case is not None, "a quick report has its own page"
+    return row.case
 
 
 # --- checking and filing -------------------------------------------------------------------------------

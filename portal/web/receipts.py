@@ -52,9 +52,8 @@ class Thread:
 def given(db: Session, case: Case) -> dict[str, Any]:
     """What the list of recipients shows, for a template that includes it."""
     found = [_recipient(one) for one in receipts.of_case(db, case)]
-    awaited = [one for one in found if not one.receipt.at_desk]
-    settled = sum(one.receipt.is_settled for one in awaited)
-    return {"given": found, "awaited": len(awaited), "settled": settled, "stages": wording.STAGES}
+    settled = sum(one.receipt.is_settled for one in found)
+    return {"given": found, "settled": settled, "stages": wording.STAGES}
 
 
 def _recipient(receipt: Receipt) -> Recipient:
