@@ -14,8 +14,8 @@ from bench.client import Target
 from bench.databases import Database
 from bench.processes import Running, free_port, running, wait_for
 from config import Settings
-from exchange import accounts, feed, installation, sealing
-from exchange.feed import KeyOnFile
+from exchange import accounts, feed, feed_accounts, installation, sealing
+from exchange.feed_accounts import KeyOnFile
 from exchange.sharing import TLP, FeedRights
 from exchange.stores import Stores, open_stores
 from exchange.times import utcnow
@@ -99,7 +99,7 @@ def _add_reader(stores: Stores, username: str, key: str, tlp: TLP) -> None:
     on_file = KeyOnFile(uuid4(), accounts.hash_of(key), utcnow() + timedelta(days=1), None)
     with stores.released.transaction() as db:
         account_id = uuid4()
-        feed.put_account(db, account_id, username=username, rights=rights, keys=[on_file])
+        feed_accounts.put_account(db, account_id, username=username, rights=rights, keys=[on_file])
         feed.open_sandbox(db, account_id, title=username, description=username)
 
 

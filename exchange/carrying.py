@@ -8,10 +8,24 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, contributions, desk, editions, feed, incidents, outbox, polls, sectors, sharing
+from exchange import (
+    accounts,
+    audit,
+    contributions,
+    desk,
+    editions,
+    feed,
+    feed_accounts,
+    incidents,
+    outbox,
+    polls,
+    sectors,
+    sharing,
+)
 from exchange.db import add_if_absent
 from exchange.errors import NotFound, NotPermitted
-from exchange.feed import Clock, KeyOnFile, Publication
+from exchange.feed import Clock, Publication
+from exchange.feed_accounts import KeyOnFile
 from exchange.incidents import Filed, Filing
 from exchange.models import ApiKey, CarriedNote, FeedAccount, Organization, Person, Poll
 from exchange.sharing import TLP, Kind, Permission
@@ -76,7 +90,7 @@ def account(stores: Stores, person_id: UUID, *, now: datetime) -> None:
         rights, keys = _feed_rights(db, person), _keys(db, person)
         with stores.released.transaction() as released:
             _open_bilaterals(db, released, person.organization, now)
-            feed.put_account(released, person_id, username=person.username, rights=rights, keys=keys)
+            feed_accounts.put_account(released, person_id, username=person.username, rights=rights, keys=keys)
             if rights.sandbox:
                 profile = accounts.profile_of(db, person.organization)
                 feed.open_sandbox(released, person_id, title=profile["name_en"], description=profile["name_ja"])
@@ -116,7 +130,7 @@ def _open_bilaterals(db: Session, released: Session, own: Organization, now: dat
 def revoke_key(stores: Stores, key_id: UUID, *, by: sharing.Viewer | str, now: datetime) -> None:
     """Narrowing reaches the feed first, and is confirmed after that. Raises: NotFound."""
     with stores.released.transaction() as db:
-        feed.revoke_key(db, key_id, now=now)
+        feed_accounts.revoke_key(db, key_id, now=now)
     with stores.case.transaction() as db:
         key = db.get(ApiKey, key_id)
         if key is None:
@@ -131,7 +145,7 @@ def revoke_key(stores: Stores, key_id: UUID, *, by: sharing.Viewer | str, now: d
 def switch_off(stores: Stores, person_id: UUID, *, by: sharing.Viewer | str, now: datetime) -> None:
     """End an account: the feed knows first, then its logins and keys are over too."""
     with stores.released.transaction() as db:
-        feed.forget_account(db, person_id)
+        feed_accounts.forget_account(db, person_id)
     with stores.case.transaction() as db:
         accounts.end(db, accounts.lock_person(db, person_id), now=now)
         audit.record(db, "account.disabled", by=by, subject=person_id, now=now)
@@ -207,9 +221,10 @@ def notes(stores: Stores) -> int:
     return len(taken)
 
 
-def forget_carried(db: Session, *, now: datetime) -> None:
-    """Notes of days ago were struck from the released store long since."""
-    db.execute(delete(CarriedNote).where(CarriedNote.at < now - _CARRIED_KEPT))
+def forget_carried(db: Session, *, now: datetime) -> int:
+    """Notes of days ago were struck from the released store long since; returns how many."""
+    old = delete(CarriedNote).where(CarriedNote.at < now - _CARRIED_KEPT)
+    return len(db.execute(old.returning(*CarriedNote.__table__.primary_key)).all())
 
 
 def install(stores: Stores, *, now: datetime) -> None:

@@ -17,7 +17,7 @@ import orjson
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from exchange import feed, lanes, pages, sharing
+from exchange import feed, feed_accounts, lanes, pages, sharing
 from exchange.db import Asked, add_if_absent
 from exchange.errors import NotFound, NotPermitted
 from exchange.feed import UNVERSIONED, Place, Publication
@@ -75,7 +75,7 @@ def complete_next(db: Session, *, now: datetime) -> bool:
     if found is None:
         return False
     things = orjson.loads(found.envelope or b"[]")
-    caller = feed.caller_of_account(db, found.account_id, now=now)
+    caller = feed_accounts.caller_of_account(db, found.account_id, now=now)
     if caller is None or found.collection_id not in caller.viewer.writes:  # It had the right when it posted.
         outcomes = [_Outcome(*_named(n, one), "you may not write here any more") for n, one in enumerate(things)]
         _complete(found, outcomes, now)

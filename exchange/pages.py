@@ -115,7 +115,7 @@ def read(
     """The next objects of a collection, oldest first; continue after the page's `last`.
 
     Args:
-        collection: as `feed.Caller` has it.
+        collection: as `feed_accounts.Caller` has it.
         face: `objects`, `manifest` (records of TAXII 2.1, section 5.3.1) or `versions` (JSON strings).
         packed: give sealed bytes as they are, if the page is a sealed one as a whole.
     Source: TAXII 2.1, sections 3.4 (Filtering) and 3.5 (Pagination).

@@ -30,8 +30,8 @@ Row = Mapping[str, Any]
 class Recipient:
     """An authority that receives a copy, for one purpose, and why.
 
-    `by_consent`: nothing but the reporter's consent asks for it. `held`: it has earlier copies, but gets no further one:
-    that consent was taken back.
+    `by_consent`: nothing but the reporter's consent asks for it. `held`: it has earlier copies, but gets no further
+    one: that consent was taken back.
     """
 
     id: str
@@ -148,7 +148,7 @@ def _gravest(purposes: Iterable[str]) -> str:
 
 
 def _recipients(rules: list[Row], facts: _Facts, before: Row) -> Iterable[Recipient]:
-    """Everybody once, with the reasons of all rules that ask; then whom an earlier version reached and none names now."""
+    """Everybody once, with the reasons of all rules that ask; then whom an earlier version reached and none asks for."""
     asked = [(rule, facts.named(rule["to"])) for rule in rules]
     order = facts.named(table("rules")["recipient_order"])
     now = dict.fromkeys([*order, *(who for _, named in asked for who in named)])
@@ -275,7 +275,9 @@ def _not_triggered(rule: Row, facts: _Facts) -> NotTriggered | None:
 
 def _reminders(facts: _Facts, before: Row) -> Iterable[Reminder]:
     """A question that an earlier version left open is asked when that version said."""
-    asked = {(one["id"], one["regime"]): datetime.fromisoformat(one["remind_at"]) for one in before.get("reminders", ())}
+    asked = {
+        (one["id"], one["regime"]): datetime.fromisoformat(one["remind_at"]) for one in before.get("reminders", ())
+    }
     for row in table("rules")["reminders"]:
         if facts.holds(row["when"]):
             remind_at = asked.get((row["id"], row["regime"]), facts.at + timedelta(hours=row["hours"]))

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask
 from flask.json.provider import DefaultJSONProvider
 
 from config import Settings
+from config.proxies import BehindProxies
 from exchange.db import Store
 from exchange.vault import secret_file
 from taxii_server import auth as _auth  # noqa: F401  Puts our door where medallion's views look for theirs.
@@ -30,6 +31,7 @@ def create_app(settings: Settings) -> Flask:
     """The server over `settings.released_url`; it never sees the case store or a content key."""
     app = Flask("taxii_server")
     app.json = ReadyMadeJson(app)
+    app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     store = Store(settings.released_url, "released")
     app.extensions |= {
         "released": store,

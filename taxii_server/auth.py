@@ -5,10 +5,10 @@ from __future__ import annotations
 import medallion
 from flask import current_app, g, request
 
-from exchange import feed
+from exchange import feed_accounts
 from exchange.accounts import canonical, hash_of
 from exchange.db import Store
-from exchange.feed import Caller
+from exchange.feed_accounts import Caller
 from exchange.times import utcnow
 
 
@@ -29,7 +29,7 @@ medallion.auth = _Door()
 def sign_in() -> Caller | None:
     """Who this request is from; None if it shows credentials that open nothing."""
     if "Authorization" not in request.headers:
-        return store().ask(feed.anybody)
+        return store().ask(feed_accounts.anybody)
     shown = request.authorization
     if shown is None:
         return None
@@ -37,7 +37,7 @@ def sign_in() -> Caller | None:
     key = {"basic": shown.password, "bearer": shown.token}.get(shown.type)
     if not key:
         return None
-    return store().ask(lambda db: feed.caller_of_key(db, hash_of(key), username=name, now=utcnow()))
+    return store().ask(lambda db: feed_accounts.caller_of_key(db, hash_of(key), username=name, now=utcnow()))
 
 
 def caller() -> Caller:

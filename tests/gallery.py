@@ -36,10 +36,13 @@ CHROMIUM = [
     "--disable-sync",
 ]
 SIZES = {"360": {"width": 360, "height": 740}, "1280": {"width": 1280, "height": 900}}
-REPORTER, OTHER, MINISTRY, ANALYST, APPROVER, ADMIN = (
+REPORTER, OTHER, CLOSED, NEWCOMER, MINISTRY, JUST_LOOKING, ANALYST, APPROVER, ADMIN = (
     "org-001",
     "org-004",
+    "org-008",
+    "org-010",
     "mlit",
+    "fsa",
     "nco-analyst-1",
     "nco-approver-1",
     "admin",
@@ -65,13 +68,19 @@ class Look:
 def _send(page: Page, button: str, to: str) -> None:
     """Press it and be on the page it leads to: a draft's new place in the address is a navigation too."""
     with page.expect_navigation(url=f"**{to}"):
-        page.locator(f".action-bar button{button}").click()
+        page.locator(button).click()
+
+
+def _legal_only(page: Page) -> None:
+    """What it brings to share nothing but what the law asks for."""
+    page.check("[name=share_scope][value=legal-only]")
+    _send(page, "main form button[type=submit]", "/consent")
 
 
 def _wrong(page: Page) -> None:
     """The empty form, sent."""
     page.fill("[name=callback]", "でんわ")
-    _send(page, "[value=check]", "/reports/check")
+    _send(page, ".action-bar button[value=check]", "/reports/check")
 
 
 def _checked(page: Page) -> None:
@@ -81,7 +90,7 @@ def _checked(page: Page) -> None:
     page.check("[name=system_class][value=unknown]")
     page.check("[name=designated_asset][value=unknown]")
     page.fill("[name=ioc_paste]", "hxxps://bad[.]example/a から 203[.]0[.]113[.]77 へ通信、10.0.0.8 は内部")
-    _send(page, "[value=check]", "/reports/check")
+    _send(page, ".action-bar button[value=check]", "/reports/check")
 
 
 _SECTIONS = ("first", "timeline", "impact", "systems", "technique", "ransomware", "response", "cause", "sharing")
@@ -97,13 +106,16 @@ def _in_an_emergency(page: Page) -> None:
     page.check("[name=designated_asset][value=unknown]")
     page.check("[name=share_scope][value=nco]")
     page.fill("[name=callback]", "03-1234-5678")
-    _send(page, "[type=submit]", "/emergency")
+    _send(page, ".action-bar button[type=submit]", "/emergency")
 
 
 LOOKS = [
     Look("login", "", "/login", "login.show"),
     Look("not-found", REPORTER, "/cases/N-0000-0000", "cases.show"),
     Look("home", REPORTER, "/", "home.show"),
+    Look("home-empty", NEWCOMER, "/", "home.show"),
+    Look("clocks-empty", NEWCOMER, "/clocks", "clocks.show"),
+    Look("case-closed", CLOSED, "/cases/{closed_ref}", "cases.show"),
     Look("home-authority", MINISTRY, "/", "home.show"),
     Look("home-office", ANALYST, "/", "home.show"),
     Look("form", REPORTER, "/reports/new", "reports.new"),
@@ -116,6 +128,7 @@ LOOKS = [
     Look("talk", REPORTER, "/cases/{ref}/talk/mlit", "receipts.thread"),
     Look("version", REPORTER, "/cases/{ref}/versions/2", "steps.show_version"),
     Look("consent", REPORTER, "/cases/{ref}/consent", "steps.ask_consent"),
+    Look("consent-check", REPORTER, "/cases/{ref}/consent", "steps.change_consent", _legal_only),
     Look("draft", REPORTER, "/drafts/{draft}", "drafts.show"),
     Look("draft-check", REPORTER, "/drafts/{draft}/check", "drafts.check"),
     Look("draft-discard", REPORTER, "/drafts/{draft}/discard", "drafts.ask_to_discard"),
@@ -127,6 +140,8 @@ LOOKS = [
     Look("clocks", REPORTER, "/clocks", "clocks.show"),
     Look("clocks-office", ANALYST, "/clocks", "clocks.show"),
     Look("inbox", MINISTRY, "/inbox", "inbox.show"),
+    Look("inbox-office", ANALYST, "/inbox", "inbox.show"),
+    Look("inbox-empty", JUST_LOOKING, "/inbox", "inbox.show"),
     Look("inbox-case", MINISTRY, "/inbox/{ref}", "inbox.case"),
     Look("inbox-version", MINISTRY, "/inbox/{ref}/2", "inbox.version"),
     Look("desk", ANALYST, "/desk", "desk.show"),
@@ -172,7 +187,8 @@ class Gallery:
     def furnish(self) -> None:
         """Reports, updates, a question, drafts: so that pages have something to show."""
         refs = {name: self._file(name) for name in ("S01", "S04", "S05", "S08")}
-        self.places |= {"ref": refs["S01"], "other_ref": refs["S04"]}
+        self.places |= {"ref": refs["S01"], "other_ref": refs["S04"], "closed_ref": refs["S08"]}
+        requests.post(f"{self._case_url(refs['S08'])}/close", headers=self._api("S08"), timeout=30).raise_for_status()
         for stage in sample("S01")["later"][:1]:
             self._update("S01", refs["S01"], stage["answers"])
         until(lambda: "mlit" in self._case("S01", refs["S01"]), 30)
@@ -194,12 +210,13 @@ class Gallery:
 
     def _update(self, name: str, ref: str, answers: dict[str, Any]) -> None:
         changes = {key: value for key, value in answers.items() if key != "submitted_at"}
-        url = f"{self.house.portal_url}/api/v1/cases/{ref}"
-        requests.patch(url, json=changes, headers=self._api(name), timeout=30).raise_for_status()
+        requests.patch(self._case_url(ref), json=changes, headers=self._api(name), timeout=30).raise_for_status()
 
     def _case(self, name: str, ref: str) -> str:
-        url = f"{self.house.portal_url}/api/v1/cases/{ref}"
-        return requests.get(url, headers=self._api(name), timeout=30).text
+        return requests.get(self._case_url(ref), headers=self._api(name), timeout=30).text
+
+    def _case_url(self, ref: str) -> str:
+        return f"{self.house.portal_url}/api/v1/cases/{ref}"
 
     def _reader(self, username: str) -> Reader:
         reader = Reader(self.house.portal_url)
@@ -293,10 +310,8 @@ def gallery(folder: Path) -> Iterator[Gallery]:
 
 
 def _keep(picture: bytes, path: Path) -> None:
-    """In few colours, and no longer than a reader scrolls: pages are words on white."""
-    image = Image.open(BytesIO(picture)).convert("RGB")
-    image = image.crop((0, 0, image.width, min(image.height, 3 * image.width + 2000)))
-    image.quantize(16).save(path, optimize=True)
+    """In few colours: pages are words on white."""
+    Image.open(BytesIO(picture)).convert("RGB").quantize(64).save(path, optimize=True)
 
 
 def main() -> None:
@@ -312,7 +327,8 @@ def main() -> None:
                         for look in LOOKS:
                             if look.who == who:
                                 made.open(page, look)
-                                _keep(page.screenshot(full_page=True), pictures / f"{look.name}-{lang}-{size}.png")
+                                taken = page.screenshot(full_page=True, style=".action-bar { position: static; }")
+                                _keep(taken, pictures / f"{look.name}-{lang}-{size}.png")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ import requests
 from sqlalchemy import select
 
 from config import Settings
-from exchange import accounts, contributions, feed, sharing
+from exchange import accounts, contributions, feed, feed_accounts, sharing
 from exchange.db import Store
-from exchange.feed import KeyOnFile, Publication
+from exchange.feed import Publication
+from exchange.feed_accounts import KeyOnFile
 from exchange.models import Collection, Grant, ReleasedBase
 from exchange.sharing import TLP, FeedRights
 from exchange.stix.ids import TLP_MARKING
@@ -78,7 +79,7 @@ class Door:
         rights = FeedRights(frozenset(reads), tlp, frozenset(writes))
         username = f"member-{account_id.hex[:12]}"
         with self.released.transaction() as db:
-            feed.put_account(db, account_id, username=username, rights=rights, keys=[on_file])
+            feed_accounts.put_account(db, account_id, username=username, rights=rights, keys=[on_file])
             if only_writes:
                 own = db.scalars(select(Collection.id).where(Collection.alias == only_writes)).one()
                 db.add(Grant(account_id=account_id, collection_id=own, can_read=False, can_write=True))

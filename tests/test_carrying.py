@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from exchange import accounts, audit, carrying, desk, editions, feed, installation, polls, sharing
+from exchange import accounts, audit, carrying, desk, editions, feed, feed_accounts, installation, polls, sharing
 from exchange.db import vault_of
 from exchange.errors import Invalid
 from exchange.installation import WrongKind
@@ -54,7 +54,7 @@ def test_a_revocation_is_not_undone_by_a_picture_taken_before_it(stores: Stores)
     with stores.case.reading() as db:
         key = db.scalars(select(ApiKey).where(ApiKey.person_id == person.id)).unique().one()
     with stores.released.transaction() as db:
-        feed.revoke_key(db, key.id, now=NOW)
+        feed_accounts.revoke_key(db, key.id, now=NOW)
     carrying.account(stores, person.id, now=NOW)
     with stores.released.reading() as db:
         assert db.get_one(FeedKey, key.id).revoked_at == NOW
@@ -69,7 +69,7 @@ def test_who_is_switched_off_polls_no_more(stores: Stores) -> None:
         accounts.lock_person(db, person.id).active = False
     carrying.account(stores, person.id, now=NOW)
     with stores.released.reading() as db:
-        assert feed.caller_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
+        assert feed_accounts.caller_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
 
 
 def test_each_poll_is_in_the_audit_chain_once_with_its_own_time(stores: Stores) -> None:
@@ -127,7 +127,7 @@ def test_an_account_switched_off_is_over_in_both_stores(stores: Stores) -> None:
         assert accounts.viewer_of_login(db, token, now=NOW) is None
         assert accounts.viewer_of_key(db, secret, scope="report", now=NOW) is None
     with stores.released.reading() as db:
-        assert feed.caller_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
+        assert feed_accounts.caller_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -177,4 +177,4 @@ def test_a_key_that_was_not_across_yet_is_closed_there_when_its_revocation_is_co
     carrying.revoke_key(stores, key_id, by="installation", now=NOW)
     with stores.released.reading() as db:
         assert db.get_one(FeedKey, key_id).revoked_at == NOW
-        assert feed.caller_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None
+        assert feed_accounts.caller_of_key(db, accounts.hash_of(secret), username=None, now=NOW) is None

@@ -10,10 +10,10 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from exchange import carrying, contributions, feed, pages
+from exchange import carrying, contributions, feed, feed_accounts, pages
 from exchange.db import Store
 from exchange.errors import NotFound, NotPermitted
-from exchange.feed import Caller
+from exchange.feed_accounts import Caller
 from exchange.models import AuditEntry, Contributor, Entry, Event, ObjectVersion, Submission
 from exchange.pages import Wanted
 from exchange.sharing import TLP, FeedRights, Kind, Role
@@ -48,9 +48,9 @@ def member(stores: Stores, *writes: str) -> Caller:
     """An account that may write to these collections, and has a sandbox."""
     account, rights = uuid4(), FeedRights(frozenset(writes), TLP.AMBER, frozenset(writes), sandbox=True)
     with stores.released.transaction() as db:
-        feed.put_account(db, account, username=str(account), rights=rights, keys=[])
+        feed_accounts.put_account(db, account, username=str(account), rights=rights, keys=[])
         feed.open_sandbox(db, account, title="Trial", description="試験")
-        return known(feed.caller_of_account(db, account, now=NOW))
+        return known(feed_accounts.caller_of_account(db, account, now=NOW))
 
 
 def known(caller: Caller | None) -> Caller:
@@ -95,7 +95,7 @@ def test_nobody_else_sees_a_contribution_until_it_is_let_out_and_then_as_it_was_
     assert seen(stores, "council") == [] and len(waiting(stores.released)) == 1
     with stores.released.reading() as db:
         assert own.viewer.account_id is not None
-        now_own = known(feed.caller_of_account(db, own.viewer.account_id, now=NOW)).viewer
+        now_own = known(feed_accounts.caller_of_account(db, own.viewer.account_id, now=NOW)).viewer
         page = pages.read(db, collection_of(db, "council"), viewer=now_own, wanted=Wanted(), limit=9)
         assert thing in objects_of(page)
     with stores.released.transaction() as db:
@@ -183,14 +183,16 @@ def test_what_comes_into_view_again_is_added_anew(stores: Stores) -> None:
     for one in (thing, indicator(), later):
         post(stores, own, sandbox, one)
     with stores.released.transaction() as db:
-        collection = known(feed.caller_of_account(db, own.viewer.account_id or uuid4(), now=NOW)).collections[0]
+        collection = known(feed_accounts.caller_of_account(db, own.viewer.account_id or uuid4(), now=NOW)).collections[
+            0
+        ]
         passed = max(collection.news)
         versions = frozenset({later["modified"]})
         contributions.remove(db, sandbox, thing["id"], versions=versions, by=own.viewer, now=NOW)
     with stores.released.reading() as db:
         row = next(
             one
-            for one in known(feed.caller_of_account(db, own.viewer.account_id or uuid4(), now=NOW)).collections
+            for one in known(feed_accounts.caller_of_account(db, own.viewer.account_id or uuid4(), now=NOW)).collections
             if one.id == sandbox
         )
         page = pages.read(db, row, viewer=own.viewer, wanted=Wanted(passed), limit=9)
@@ -288,7 +290,7 @@ def test_a_large_post_waits_for_a_worker_that_acts_with_the_rights_of_that_momen
     with stores.released.transaction() as db:
         account_id, reads_only = own.viewer.account_id, FeedRights(frozenset({"council"}), TLP.AMBER, sandbox=True)
         assert account_id is not None
-        feed.put_account(db, account_id, username="x", rights=reads_only, keys=[])
+        feed_accounts.put_account(db, account_id, username="x", rights=reads_only, keys=[])
     for _ in range(2):
         with stores.released.transaction() as db:
             assert contributions.complete_next(db, now=NOW)

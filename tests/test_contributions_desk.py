@@ -17,7 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from config import Settings
-from exchange import accounts, carrying, contributions, feed, lanes, outbox, weighing
+from exchange import accounts, carrying, contributions, feed_accounts, lanes, outbox, weighing
 from exchange.models import AuditEntry, Collection, Entry, Event, Person
 from exchange.sharing import TLP, Kind, Role, Viewer
 from exchange.stix.ids import TLP_MARKING
@@ -47,7 +47,7 @@ class Desk:
         who = (by or self.member).person_id
         assert who is not None
         with self.stores.released.transaction() as db:
-            caller = feed.caller_of_account(db, who, now=at)
+            caller = feed_accounts.caller_of_account(db, who, now=at)
             assert caller is not None
             place = caller.collection(to).id
             submission_id, status = contributions.submit(db, place, things, by=caller.viewer, now=at)
@@ -362,7 +362,7 @@ def _ceiling(desk: Desk, who: Viewer, at: datetime) -> int:
     """The strictest rank that an account receives at a moment."""
     assert who.person_id is not None
     with desk.stores.released.reading() as db:
-        caller = feed.caller_of_account(db, who.person_id, now=at)
+        caller = feed_accounts.caller_of_account(db, who.person_id, now=at)
         assert caller is not None
         return caller.viewer.tlp
 
@@ -420,4 +420,4 @@ def test_another_key_is_shown_and_opens_the_feed(desk: Desk, noroshi: Callable[.
     assert made.exit_code == 0, made.exception
     with desk.stores.released.reading() as db:
         hashed = accounts.hash_of(made.output.split()[-1])
-        assert feed.caller_of_key(db, hashed, username=desk.member.username, now=utcnow()) is not None
+        assert feed_accounts.caller_of_key(db, hashed, username=desk.member.username, now=utcnow()) is not None

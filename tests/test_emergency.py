@@ -159,31 +159,41 @@ def test_an_organization_has_at_most_twenty_usable_codes(stores: Stores) -> None
         _code(stores, by)
 
 
-def test_tries_are_counted_by_network_before_any_code_is_looked_at(stores: Stores) -> None:
-    code = _code(stores, _reporter(stores))
+NOBODYS = "7777-7777-7777-7777"
 
-    def admitted(network: str) -> None:
-        with stores.case.reading() as db:
-            emergency.admit(db, code, make_answers(), network=network, now=NOW + timedelta(seconds=1))
 
+def _admit(stores: Stores, code: str, network: str, *, later: timedelta = timedelta(seconds=1)) -> None:
+    with stores.case.reading() as db:
+        emergency.admit(db, code, make_answers(), network=network, now=NOW + later)
+
+
+def test_wrong_codes_are_counted_by_network_and_every_failure_gets_the_same_answer(stores: Stores) -> None:
+    by = _reporter(stores)
+    used, usable = _code(stores, by), _code(stores, by)
+    _file(stores, used)
     for _ in range(10):
         with stores.case.transaction() as db:
             emergency.count_failure(db, network="2001:db8::1", now=NOW)
-    with pytest.raises(TooManyAttempts):
-        admitted("2001:db8::ffff")
-    admitted("2001:db8:0:1::1")
-    admitted("198.51.100.7")
+    for code in (NOBODYS, used, ""):
+        with pytest.raises(TooManyAttempts):
+            _admit(stores, code, "2001:db8::ffff")
+    for elsewhere in ("2001:db8:0:1::1", "198.51.100.7"):
+        _admit(stores, used, elsewhere)
+        with pytest.raises(Unusable):
+            _admit(stores, NOBODYS, elsewhere)
+    _admit(stores, usable, "2001:db8::ffff")
 
 
-def test_tries_are_counted_for_all_networks_together(stores: Stores) -> None:
+def test_a_good_code_is_taken_however_many_wrong_ones_are_tried_in_the_country(stores: Stores) -> None:
     code = _code(stores, _reporter(stores))
     with stores.case.transaction() as db:
         for n in range(500):
             emergency.count_failure(db, network=f"198.51.{n // 250}.{n % 250}", now=NOW)
-    with stores.case.reading() as db, pytest.raises(TooManyAttempts):
-        emergency.admit(db, code, make_answers(), network="203.0.113.1", now=NOW)
-    with stores.case.reading() as db:
-        emergency.admit(db, code, make_answers(), network="203.0.113.1", now=NOW + timedelta(minutes=16))
+    with pytest.raises(TooManyAttempts):
+        _admit(stores, NOBODYS, "203.0.113.1")
+    _admit(stores, code, "203.0.113.1")
+    with pytest.raises(Unusable):
+        _admit(stores, NOBODYS, "203.0.113.1", later=timedelta(minutes=16))
 
 
 # --- until somebody called back ---------------------------------------------------------------------------
@@ -246,7 +256,9 @@ def test_a_consent_that_came_on_a_code_counts_only_when_it_is_confirmed(stores: 
 
     def having() -> set[str]:
         with stores.case.reading() as db:
-            return set(db.scalars(select(Delivery.recipient).join(ReportVersion).where(ReportVersion.case_id == case.id)))
+            return set(
+                db.scalars(select(Delivery.recipient).join(ReportVersion).where(ReportVersion.case_id == case.id))
+            )
 
     by_law = having()
     assert by_law and not by_law & {"npa", "nco"}
@@ -410,6 +422,28 @@ def test_a_wrong_code_keeps_what_was_typed_and_is_counted(app: Flask) -> None:
         page = answer.get_data(as_text=True)
         assert "復旧作業中です" in page and "7777-7777-7777-7777" in page
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def _behind(app: Flask, *trusted: str) -> list[str]:
+    """What two callers behind one proxy are told, when the first typed eleven wrong codes."""
+    clients = {caller: app.test_client() for caller in ("198.51.100.1", "198.51.100.2")}
+    said = []
+    for caller, client in [("198.51.100.1", clients["198.51.100.1"])] * 10 + list(clients.items()):
+        client.environ_base["HTTP_X_FORWARDED_FOR"] = ", ".join(("192.0.2.66", caller, *trusted))
+        hidden = _with_key(_page(client, "/emergency"))
+        said.append(client.post("/emergency", data=_typed(code=NOBODYS) | hidden).status)
+    return said[-2:]
+
+
+def test_two_callers_behind_one_proxy_do_not_lock_each_other_out(sqlite_settings: Settings) -> None:
+    app = create_app(replace(sqlite_settings, proxies="127.0.0.1, 10.0.0.0/8"))
+    assert _behind(app) == ["429 TOO MANY REQUESTS", "422 UNPROCESSABLE ENTITY"]
+    assert _behind(app, "10.1.2.3") == ["429 TOO MANY REQUESTS", "422 UNPROCESSABLE ENTITY"]
+    app.extensions["stores"].close()
+
+
+def test_what_a_stranger_says_of_others_changes_nothing(app: Flask) -> None:
+    assert _behind(app) == ["429 TOO MANY REQUESTS"] * 2
 
 
 def test_the_officer_finds_the_caller_takes_the_report_down_and_reads_the_number_out(app: Flask) -> None:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from sqlalchemy import literal_column, select, text
 from sqlalchemy.orm import Session
 
-from exchange import feed, pages
+from exchange import feed, feed_accounts, pages
 from exchange.db import Store
 from exchange.errors import Conflict, NotFound
-from exchange.feed import KeyOnFile, Publication
+from exchange.feed import Publication
+from exchange.feed_accounts import KeyOnFile
 from exchange.models import Collection, Entry
 from exchange.pages import Page, Wanted
 from exchange.questions import Question
@@ -129,7 +130,7 @@ def test_a_collection_of_others_is_as_absent_as_one_that_never_was(stores: Store
         hidden = collection_of(db, "council")
         assert not pages.read(db, hidden, viewer=outsider, wanted=EVERYTHING, limit=10).objects
         assert not pages.has_object(db, hidden, thing(1).stix_id, viewer=outsider)
-        caller = feed.anybody(db)
+        caller = feed_accounts.anybody(db)
         for name in ("council", "never", str(uuid4()), str(hidden.id)):
             with pytest.raises(NotFound):
                 caller.collection(name)
@@ -156,27 +157,31 @@ def test_the_feed_rule_and_its_clause_agree(stores: Stores, tlp: TLP) -> None:
 def test_a_revoked_or_expired_key_opens_nothing_from_the_next_request_on(stores: Stores) -> None:
     account, key = uuid4(), KeyOnFile(uuid4(), "a" * 64, NOW + timedelta(days=1), None)
     with stores.released.transaction() as db:
-        feed.put_account(db, account, username="me", rights=FeedRights(frozenset({"council"}), TLP.AMBER), keys=[key])
+        feed_accounts.put_account(
+            db, account, username="me", rights=FeedRights(frozenset({"council"}), TLP.AMBER), keys=[key]
+        )
     with stores.released.reading() as db:
-        assert feed.caller_of_key(db, key.key_hash, username="me", now=NOW) is not None
-        assert feed.caller_of_key(db, key.key_hash, username="you", now=NOW) is None
-        assert feed.caller_of_key(db, key.key_hash, username=None, now=NOW + timedelta(days=2)) is None
+        assert feed_accounts.caller_of_key(db, key.key_hash, username="me", now=NOW) is not None
+        assert feed_accounts.caller_of_key(db, key.key_hash, username="you", now=NOW) is None
+        assert feed_accounts.caller_of_key(db, key.key_hash, username=None, now=NOW + timedelta(days=2)) is None
     with stores.released.transaction() as db:
-        feed.revoke_key(db, key.id, now=NOW)
+        feed_accounts.revoke_key(db, key.id, now=NOW)
     with stores.released.reading() as db:
-        assert feed.caller_of_key(db, key.key_hash, username="me", now=NOW) is None
+        assert feed_accounts.caller_of_key(db, key.key_hash, username="me", now=NOW) is None
 
 
 def test_a_right_that_was_taken_away_is_gone(stores: Stores) -> None:
     account = uuid4()
     for aliases in (frozenset({"council", "public"}), frozenset({"public"})):
         with stores.released.transaction() as db:
-            feed.put_account(db, account, username="me", rights=FeedRights(aliases, TLP.AMBER), keys=[])
+            feed_accounts.put_account(db, account, username="me", rights=FeedRights(aliases, TLP.AMBER), keys=[])
     with stores.released.transaction() as db:
         key = KeyOnFile(uuid4(), "b" * 64, NOW + timedelta(days=1), None)
-        feed.put_account(db, account, username="me", rights=FeedRights(frozenset({"public"}), TLP.CLEAR), keys=[key])
+        feed_accounts.put_account(
+            db, account, username="me", rights=FeedRights(frozenset({"public"}), TLP.CLEAR), keys=[key]
+        )
     with stores.released.reading() as db:
-        found = feed.caller_of_key(db, "b" * 64, username="me", now=NOW)
+        found = feed_accounts.caller_of_key(db, "b" * 64, username="me", now=NOW)
         assert found is not None and [c.alias for c in found.collections] == ["public"]
 
 

@@ -250,7 +250,7 @@ def test_signing_out_ends_the_login_even_for_a_copied_cookie(app: Flask, client:
 def test_a_form_without_its_token_is_a_page_that_says_so(app: Flask, client: FlaskClient) -> None:
     _sign_in(app, client, *EVERY_ROLE)
     foreign = _token(app.test_client())
-    for path, permission in _rules(app, "POST"):
+    for path, _ in _rules(app, "POST"):
         if path.startswith("/api/"):
             continue
         for typed in ({}, {"csrf_token": ""}, {"csrf_token": "x"}, {"csrf_token": foreign}):

@@ -16,7 +16,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from exchange import contributions, feed
+from exchange import contributions, feed_accounts
 from exchange.models import Submission
 from exchange.stix.ids import PORTAL, TLP_MARKING
 from exchange.times import utcnow, version_key
@@ -849,7 +849,7 @@ def test_stat_04_a_worker_settles_an_envelope_once(alice: Member) -> None:
 def test_stat_04_the_right_that_was_taken_away_meanwhile_is_gone(alice: Member, door: Door) -> None:
     posted = alice.post(COUNCIL, *(thing() for _ in range(ONE_MORE_THAN_AT_ONCE))).json()
     with door.released.transaction() as db:
-        feed.forget_account(db, alice.account_id)
+        feed_accounts.forget_account(db, alice.account_id)
     assert door.work() is True
     with door.released.reading() as db:
         kept = db.scalars(sa.select(Submission.status).where(Submission.id == UUID(posted["id"]))).one()

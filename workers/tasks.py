@@ -270,16 +270,21 @@ def anchor_audit() -> None:
         audit.anchor(db, house().settings.audit_anchors, now=utcnow())
 
 
+_FORGOTTEN = {
+    "answers": idempotency.forget,
+    "sign_in_failures": accounts.forget_failures,
+    "drafts": drafts.forget,
+    "carried_accounts": carrying.forget_carried,
+    "attachments": attachments.forget,
+    "knocks": webhooks.forget,
+}
+
+
 @shared_task(name="house.sweep")
 def sweep() -> None:
     """Remove what has had its time, and say how much."""
     with house().stores.case.transaction() as db:
-        answers = idempotency.forget(db, now=utcnow())
-        failures = accounts.forget_failures(db, now=utcnow())
-        drafts.forget(db, now=utcnow())
-        carrying.forget_carried(db, now=utcnow())
-        attachments.forget(db, now=utcnow())
-        webhooks.forget(db, now=utcnow())
+        gone = {name: forget(db, now=utcnow()) for name, forget in _FORGOTTEN.items()}
     released = house().stores.released
     with released.reading() as db:
         sandboxes, thin = contributions.sandboxes(db), sealing.thin(db)
@@ -292,6 +297,4 @@ def sweep() -> None:
             sealing.give_up(db, collection_id)
     with released.transaction() as db:
         statuses = contributions.forget_statuses(db, now=utcnow())
-    _log.info(
-        "swept", answers=answers, sign_in_failures=failures, sandbox_entries=sandboxed, submission_statuses=statuses
-    )
+    _log.info("swept", **gone, sandbox_entries=sandboxed, submission_statuses=statuses)

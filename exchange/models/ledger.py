@@ -6,24 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from exchange.models.base import CaseBase
+from exchange.models.base import CaseBase, index_where
 
 
 class Event(CaseBase):
     """Word left for the workers, in the transaction that it tells of. Done when its effect is committed."""
 
     __tablename__ = "event"
-    __table_args__ = (
-        Index(
-            "ix_event_waiting",
-            "ring_at",
-            sqlite_where=text("done_at IS NULL"),
-            postgresql_where=text("done_at IS NULL"),
-        ),
-    )
+    __table_args__ = (index_where("ix_event_waiting", "ring_at", "done_at IS NULL"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     topic: Mapped[str]

@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from exchange.models.accounts import Organization
-from exchange.models.base import CaseBase
+from exchange.models.base import CaseBase, index_where
 
 
 class Case(CaseBase):
@@ -21,6 +21,7 @@ class Case(CaseBase):
     """
 
     __tablename__ = "incident_case"
+    __table_args__ = (index_where("ix_incident_case_unconfirmed", "opened_at", "unconfirmed"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     ref: Mapped[str] = mapped_column(unique=True)

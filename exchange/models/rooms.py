@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from exchange.models.base import CaseBase
+from exchange.models.base import CaseBase, index_where
 from exchange.models.reports import Case
 
 
@@ -41,6 +41,7 @@ class Attachment(CaseBase):
     """
 
     __tablename__ = "attachment"
+    __table_args__ = (index_where("ix_attachment_waiting", "organization_id", "report_version_id IS NULL"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organization.id"))
@@ -74,7 +75,7 @@ class Letter(CaseBase):
     """A mail that is to go out, once. `natural_key` says what it is about and to whom, so that none is sent twice."""
 
     __tablename__ = "letter"
-    __table_args__ = (UniqueConstraint("natural_key"),)
+    __table_args__ = (UniqueConstraint("natural_key"), index_where("ix_letter_unsent", "at", "sent_at IS NULL"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     natural_key: Mapped[str]
@@ -104,9 +105,10 @@ class Knock(CaseBase):
     """One message to one webhook."""
 
     __tablename__ = "knock"
+    __table_args__ = (Index("ix_knock_webhook_case", "webhook_id", "case_id", "at"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhook.id"), index=True)
+    webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhook.id"))
     case_id: Mapped[UUID] = mapped_column(ForeignKey("incident_case.id"))
     topic: Mapped[str]
     body: Mapped[str]

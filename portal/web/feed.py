@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta
 from flask_babel import gettext as _
 
-from exchange import feed, habits, polls
+from exchange import feed_accounts, habits, polls
 from exchange.models import Collection
 from exchange.polls import Habit
 from exchange.sharing import Permission
@@ -45,7 +45,7 @@ def show() -> ResponseReturnValue:
     viewer, now = current.viewer(), utcnow()
     assert viewer.person_id is not None
     with current.stores().released.reading() as db:
-        caller = feed.caller_of_account(db, viewer.person_id, now=now)
+        caller = feed_accounts.caller_of_account(db, viewer.person_id, now=now)
         seen = polls.habits(db, caller.viewer, caller.collections) if caller else []
     rows = sorted((_row(one) for one in seen), key=lambda row: row.sandbox)
     return render_template(

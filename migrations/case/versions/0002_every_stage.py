@@ -13,6 +13,7 @@ def upgrade() -> None:
         for name in ("closed_at", "disowned_at"):
             table.add_column(sa.Column(name, sa.DateTime(timezone=True), nullable=True))
         table.add_column(sa.Column("unconfirmed", sa.Boolean(), nullable=False, server_default=sa.false()))
+    _index_where("ix_incident_case_unconfirmed", "incident_case", "opened_at", "unconfirmed")
     with op.batch_alter_table("edition") as table:
         table.add_column(sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True))
     with op.batch_alter_table("edition_object") as table:
@@ -124,6 +125,7 @@ def _drafts_and_attachments() -> None:
     )
     for name in ("draft_id", "report_version_id"):
         op.create_index(op.f(f"ix_attachment_{name}"), "attachment", [name])
+    _index_where("ix_attachment_waiting", "attachment", "organization_id", "report_version_id IS NULL")
 
 
 def _talk_and_mail() -> None:
@@ -155,6 +157,7 @@ def _talk_and_mail() -> None:
         sa.UniqueConstraint("natural_key", name=op.f("uq_letter_natural_key")),
     )
     op.create_index(op.f("ix_letter_case_id"), "letter", ["case_id"])
+    _index_where("ix_letter_unsent", "letter", "at", "sent_at IS NULL")
     op.create_table(
         "webhook",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -181,7 +184,7 @@ def _talk_and_mail() -> None:
         *_references("knock", webhook_id="webhook", case_id="incident_case"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_knock")),
     )
-    op.create_index(op.f("ix_knock_webhook_id"), "knock", ["webhook_id"])
+    op.create_index("ix_knock_webhook_case", "knock", ["webhook_id", "case_id", "at"])
 
 
 def _the_rest() -> None:
@@ -221,7 +224,12 @@ def _references(table: str, **columns: str) -> list[sa.ForeignKeyConstraint]:
     ]
 
 
+def _index_where(name: str, table: str, column: str, where: str) -> None:
+    op.create_index(name, table, [column], sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
+
 def downgrade() -> None:
+    op.drop_index("ix_incident_case_unconfirmed", "incident_case")
     for table in ("added_row", "emergency_code", "knock", "webhook", "letter", "message", "attachment", "draft"):
         op.drop_table(table)
     _clocks_of_versions()
