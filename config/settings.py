@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from config.proxies import Network, networks
+
 PREFIX = "NOROSHI_"
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 
@@ -51,6 +53,11 @@ class Settings:
     portal_port: int = _setting("Port of the portal and its API.", 8000)
     taxii_port: int = _setting("Port of the TAXII server.", 8001)
     https: bool = _setting("1 when a proxy in front speaks HTTPS: cookies are then marked Secure.", False)
+    proxies: str = _setting(
+        "Addresses and networks of the proxies in front, such as 10.0.0.5, 10.1.0.0/24: whom they name in "
+        "X-Forwarded-For is who asks. Empty: nobody is believed.",
+        "",
+    )
     login_hours: int = _setting("Hours after which a person signs in again.", 12)
     claim_lease_s: int = _setting("Seconds that a worker may hold an event before another may take it.", 60)
     max_page_size: int = _setting("Objects in one TAXII page at most (1 to 1000).", 1000)
@@ -67,6 +74,11 @@ class Settings:
     def embedded(self) -> bool:
         """True when both stores are SQLite files: the size that needs no server."""
         return self.database_url.startswith("sqlite") and self.released_url.startswith("sqlite")
+
+    @property
+    def trusted_proxies(self) -> tuple[Network, ...]:
+        """The proxies that are believed."""
+        return networks(self.proxies)
 
     @property
     def documentation_is_real(self) -> bool:
@@ -188,7 +200,15 @@ def _contradictions(settings: Settings) -> list[str]:
         wrong.append("NOROSHI_MAX_PAGE_SIZE: at most 1000")
     if settings.local_webhooks and settings.installation is Installation.LIVE:
         wrong.append("NOROSHI_LOCAL_WEBHOOKS: a live installation never connects to itself")
-    return wrong + _mail_faults(settings)
+    return wrong + _proxy_faults(settings) + _mail_faults(settings)
+
+
+def _proxy_faults(settings: Settings) -> list[str]:
+    try:
+        networks(settings.proxies)
+    except ValueError:
+        return ["NOROSHI_PROXIES: expected addresses and networks such as 10.0.0.5, 10.1.0.0/24, and not everybody"]
+    return []
 
 
 def _mail_faults(settings: Settings) -> list[str]:

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from exchange import audit, outbox
 from exchange.db import vault_of
-from exchange.errors import ExchangeError, Invalid, NotFound, NotPermitted, Problem
+from exchange.errors import Invalid, NotFound, NotPermitted, Problem, TooMuch
 from exchange.indicator_values import public_name
 from exchange.models import ApiKey, Login, Organization, Person, SignInFailure
 from exchange.sharing import Kind, Role, Viewer
@@ -34,7 +34,7 @@ _FAILURES_OF_A_NETWORK = 50
 _FAILURE_WINDOW = timedelta(minutes=15)
 
 
-class TooManyAttempts(ExchangeError):
+class TooManyAttempts(TooMuch):
     """Wait before the next sign-in."""
 
     code = "too-many-attempts"
@@ -166,7 +166,17 @@ def forget_failures(db: Session, *, now: datetime) -> int:
 def _counted(name: str, network: str) -> dict[str, int]:
     """What is counted, and how often it may fail: a name from one network, so that nobody else can lock it
     out; and the network, whatever the name."""
-    return {hash_of(f"{name}\n{network}"): _FAILURES_ALLOWED, hash_of(network): _FAILURES_OF_A_NETWORK}
+    own = household(network)
+    return {hash_of(f"{name}\n{own}"): _FAILURES_ALLOWED, hash_of(own): _FAILURES_OF_A_NETWORK}
+
+
+def household(network: str) -> str:
+    """Whom an address belongs to: one household of IPv6 has 2^64 of them, and counts as one."""
+    try:
+        address = ip_address(network)
+    except ValueError:
+        return network
+    return str(ip_network((address.packed, 64), strict=False)) if isinstance(address, IPv6Address) else network
 
 
 def _password_fits(password_hash: str, password: str) -> bool:
@@ -212,7 +222,7 @@ def viewer_of_key(db: Session, key: str, *, scope: str, now: datetime) -> Viewer
     row = db.scalars(found).one_or_none()
     if row is None or not row.person.active:
         return None
-    viewer = viewer_of(row.person)
+    viewer = replace(viewer_of(row.person), key_id=row.id)
     return viewer if scope in row.scopes else replace(viewer, roles=frozenset())
 
 

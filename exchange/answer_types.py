@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
+
+from exchange.times import JST
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
@@ -63,16 +66,36 @@ def _years_before(when: datetime, years: int) -> datetime:
 
 
 def _near(value: datetime, info: ValidationInfo) -> datetime:
-    """Neither in the future (but for clocks that run fast) nor longer ago than anyone reports."""
+    """Not longer before now, or before one became aware, than anyone reports. What was said before stays."""
     now: datetime | None = (info.context or {}).get("now")
-    if now is not None and value > now + _FUTURE_SLACK:
-        raise wrong("too-late")
-    if now is not None and value < _years_before(now, _OLDEST_YEARS):
+    known = (info.context or {}).get("known") or {}
+    told, aware_at = (_told(known, name) for name in (info.field_name, "aware_at"))
+    if now is not None and value != told and value < _years_before(min(now, aware_at or now), _OLDEST_YEARS):
         raise wrong("too-early")
     return value
 
 
+def _told(known: Mapping[str, str], name: str | None) -> datetime | None:
+    """A time among the answers that are kept (JSON)."""
+    return datetime.fromisoformat(known[name]) if name is not None and name in known else None
+
+
+def within(days: int) -> AfterValidator:
+    """Until the end of the day so many days after today, in Japan."""
+
+    def check(value: datetime, info: ValidationInfo) -> datetime:
+        now: datetime | None = (info.context or {}).get("now")
+        if now is not None:
+            last = now.astimezone(JST).date() + timedelta(days=days)
+            if value > datetime.combine(last, time.max, JST):
+                raise wrong("too-far", max=days)
+        return value
+
+    return AfterValidator(check)
+
+
 def _past(value: datetime, info: ValidationInfo) -> datetime:
+    """Not in the future, but for clocks that run fast."""
     now: datetime | None = (info.context or {}).get("now")
     if now is not None and value > now + _FUTURE_SLACK:
         raise wrong("too-late")
@@ -94,6 +117,11 @@ def _printable(value: str) -> str:
 def _pasteable(value: str) -> str:
     if len(value.encode()) > _PASTE_BYTES:
         raise wrong("too-long", max=_PASTE_BYTES)
+    return value
+
+
+def _short_together(value: tuple[str, ...]) -> tuple[str, ...]:
+    _pasteable("\n".join(value))
     return value
 
 
@@ -140,6 +168,7 @@ LISTED = BeforeValidator(_listed)
 NOT_EMPTY = AfterValidator(_at_least_one)
 PRINTABLE = AfterValidator(_printable)
 Past = Annotated[Time, AfterValidator(_past)]
-Moment = Annotated[Time, AfterValidator(_near)]
+Moment = Annotated[Past, AfterValidator(_near)]
 Paste = Annotated[Text, AfterValidator(_pasteable)]
+Values = Annotated[tuple[Annotated[Text, Field(max_length=2048)], ...], LISTED, AfterValidator(_short_together)]
 Phone = Annotated[str, Field(max_length=40), AfterValidator(_phone)]

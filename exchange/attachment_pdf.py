@@ -1,20 +1,23 @@
 """PDF: its pages and words, without its scripts, forms, attachments and metadata.
 
-A PDF can cost a reader any time and memory, so it is read in a process of its own that has little of both.
+A PDF can cost a reader any time and memory, so it is read in a process of its own that has little of both, behind all
+others; and one at a time of each organization, so that nobody's PDFs keep the portal busy.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
 import zlib
+from collections.abc import Hashable
 from enum import IntEnum
 from io import BytesIO
-from threading import BoundedSemaphore
 from typing import Any
 
 from exchange.attachment_images import Damaged, TooManyPixels, jpg
+from exchange.turns import Turns
 
 _SECONDS, _MEMORY_BYTES = 20, 1_000_000_000
 _INFLATED_BYTES, _INFLATED_IN_ALL = 75_000_000, 300_000_000
@@ -23,7 +26,8 @@ _PAGE_KEPT = frozenset({"/Type", "/Parent", "/Resources", "/MediaBox", "/CropBox
 _DROPPED = ("/Metadata", "/PieceInfo", "/AA", "/OpenAction", "/LastModified", "/StructParent", "/OPI", "/Measure")
 _PHOTOGRAPHS = ("/DCTDecode", ["/DCTDecode"])
 _PIECE = 1_000_000
-_at_once = BoundedSemaphore(2)
+_TURN_WITHIN_S = 5.0
+_turns = Turns(2, of_one=1)
 
 
 class Verdict(IntEnum):
@@ -42,14 +46,21 @@ class Unfit(Exception):
         self.verdict = verdict
 
 
-def pdf(body: bytes) -> tuple[bytes, str]:
-    """The pages alone, and their words. Raises: Unfit."""
+class Busy(Exception):
+    """Others are being read, or another one of the same organization."""
+
+
+def pdf(body: bytes, whose: Hashable) -> tuple[bytes, str]:
+    """The pages alone, and their words. Raises: Unfit, Busy."""
     command = [sys.executable, "-I", "-m", __name__]
+    if not _turns.take(whose, wait_s=_TURN_WITHIN_S):
+        raise Busy
     try:
-        with _at_once:
-            done = subprocess.run(command, input=body, capture_output=True, timeout=2 * _SECONDS, env={}, check=False)
+        done = subprocess.run(command, input=body, capture_output=True, timeout=2 * _SECONDS, env={}, check=False)
     except subprocess.TimeoutExpired:
         raise Unfit(Verdict.TOO_COMPLEX) from None
+    finally:
+        _turns.give(whose)
     if done.returncode == -9 or done.returncode == -24:  # Out of time.
         raise Unfit(Verdict.TOO_COMPLEX)
     if done.returncode != Verdict.CLEAN:
@@ -62,6 +73,7 @@ def pdf(body: bytes) -> tuple[bytes, str]:
 
 
 def _main() -> int:
+    os.nice(19)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from exchange import attachment_images, attachment_kinds, attachment_pdf, attachment_samples, attachment_texts
 from exchange.attachment_kinds import Unsupported, refuse
-from exchange.attachment_pdf import Unfit, Verdict
+from exchange.attachment_pdf import Busy, Unfit, Verdict
 
 _MOST_CHARACTERS = 500_000
 _OFFICE = b"[Content_Types].xml"
@@ -42,14 +42,18 @@ class Read:
         return "sample" if self.kind == "sample" else "read"
 
 
-def read(name: str, body: bytes) -> Read:
+def read(name: str, body: bytes, *, whose: Hashable = None) -> Read:
     """A file by what is in it, whatever it is called.
 
-    Raises: Refused (empty, damaged, too complex), TooBig, Unsupported: each with its words.
+    Args:
+        whose: the organization that sends it; of each, one that is dear to read is read at a time.
+    Raises: Refused (empty, damaged, too complex, or busy), TooBig, Unsupported: each with its words.
     """
     kind = attachment_kinds.recognise(name, body)
     if kind == "zip":
         kind, clean, text = _sample(name, body)
+    elif kind == "pdf":
+        clean, text = _pdf(name, body, whose)
     else:
         clean, text = _READERS[kind](name, body)
     kept_name = attachment_kinds.kept_name(name, kind)
@@ -89,9 +93,11 @@ def _picture(clean: Callable[[bytes], bytes]) -> Callable[[str, bytes], tuple[by
     return cleaned
 
 
-def _pdf(name: str, body: bytes) -> tuple[bytes, str]:
+def _pdf(name: str, body: bytes, whose: Hashable) -> tuple[bytes, str]:
     try:
-        return attachment_pdf.pdf(body)
+        return attachment_pdf.pdf(body, whose)
+    except Busy:
+        refuse("busy", name)
     except Unfit as error:
         refuse(_WHY.get(error.verdict, "damaged"), name)
 
@@ -103,5 +109,4 @@ _READERS: Mapping[str, Callable[[str, bytes], tuple[bytes, str]]] = {
     "eml": _mail,
     "png": _picture(attachment_images.png),
     "jpg": _picture(attachment_images.jpg),
-    "pdf": _pdf,
 }

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from html import unescape
+from typing import Any
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _CHARSETS = ("utf-8", "cp932")
+# What mails are written in. Python knows many more, and takes hours over a few of them.
+_CHARSETS_OF_MAILS = frozenset(
+    (
+        *("utf_8", "ascii", "iso2022_jp", "shift_jis", "cp932", "euc_jp", "latin_1", "cp1252", "utf_16"),
+        *("gb18030", "gb2312", "gbk", "big5", "euc_kr"),
+    )
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _HEADER = re.compile(r"[!-9;-~]{1,76}:")
 _KNOWN = re.compile(
@@ -51,6 +61,20 @@ def shown(text: str) -> str:
 # --- mail -----------------------------------------------------------------------------------------------
 
 
+class _Mail(Message):
+    """A mail, and each part of one: its parameters too are read in the charsets of mails alone."""
+
+    def get_param(self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True) -> Any:
+        """As text; none of a field that is too long to be taken apart."""
+        if len(str(self.get(header, ""))) > _LONGEST_FIELD:
+            return failobj
+        found = super().get_param(param, failobj, header, unquote)
+        if not isinstance(found, tuple):
+            return found
+        charset, _, raw = found
+        return _words(raw.encode("raw-unicode-escape"), charset)
+
+
 def is_mail(text: str) -> bool:
     """Whether it begins as mails do: a header of known fields, then a blank line or nothing."""
     start = text[:_HEAD_CHARACTERS]
@@ -68,7 +92,7 @@ def mail(body: bytes) -> str | None:
         return None
     if body.count(b"\n") + body.count(b"\r") > _MOST_LINES * (2 if b"\r\n" in body else 1):
         return None
-    found = message_from_bytes(body)
+    found = message_from_bytes(body, _class=_Mail)
     parts = list(found.walk())
     if len(parts) > _MOST_PARTS or not all(map(_is_simple, parts)):
         return None
@@ -91,15 +115,22 @@ def _header(value: str) -> str:
 
 
 def _words(raw: bytes, charset: str | None) -> str:
-    for wanted in (charset, *_CHARSETS):
+    for wanted in (_codec(charset or ""), *_CHARSETS):
         try:
-            return raw.decode(wanted or "utf-8")
-        except (LookupError, UnicodeDecodeError, ValueError):
+            return raw.decode(wanted)
+        except UnicodeDecodeError:
             continue
     return raw.decode("latin-1")
 
 
-def _texts(parts: list[Message]) -> Iterator[str]:
+def _codec(charset: str) -> str:
+    """The codec of a charset of mails; UTF-8 for any other. No codec is looked up by a name that somebody sent."""
+    name = normalize_encoding(charset.lower())
+    name = aliases.get(name, name)
+    return name if name in _CHARSETS_OF_MAILS else "utf-8"
+
+
+def _texts(parts: Sequence[Message]) -> Iterator[str]:
     for part in parts:
         kind, name = part.get_content_type(), part.get_filename()
         if part.is_multipart():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -41,14 +42,22 @@ def release(stores: Stores, edition_id: UUID, *, clock: Clock) -> int:
 
     Args:
         clock: tells the time; asked again when the collections are locked, so that no entry is older than its commit.
+
+    Whoever leaves word of an edition need not know of an embargo: as long as it lasts, nothing is said that is not out
+    already.
     """
     with stores.case.transaction() as db:
         # Whoever waits here for another worker must see what that worker saw: nothing is read before the lock.
-        edition = editions.lock(db, edition_id)
-        prepared = editions.prepare(db, edition, desk.released_text(db, edition.case_id), now=clock())
+        edition, now = editions.lock(db, edition_id), clock()
+        embargo = editions.embargoed_until(edition.case, now=now)
+        if embargo:
+            outbox.tell(db, "edition.ready", edition_id, now=now, not_before=embargo)
+            _take_back(stores, editions.cut_back(db, edition, now=now), clock)
+            return 0
+        prepared = editions.prepare(db, edition, desk.text_for(db, edition), now=now)
     with stores.case.transaction() as db:
-        # Held until the feed has it: what is withdrawn meanwhile must not come after its withdrawal.
-        if editions.lock(db, edition_id).withdrawn_at and prepared.objects:
+        # Held until the feed has it: what a newer version takes back meanwhile must not come after it was taken back.
+        if prepared.objects and not editions.is_current(editions.lock(db, edition_id), prepared):
             return 0
         with stores.released.transaction() as released:
             added = feed.publish(released, prepared.objects, aliases=prepared.aliases, tlp=prepared.tlp, clock=clock)
@@ -56,13 +65,22 @@ def release(stores: Stores, edition_id: UUID, *, clock: Clock) -> int:
             return added
 
 
+def _take_back(stores: Stores, releases: Sequence[editions.Release], clock: Clock) -> None:
+    """In one transaction; where nothing is taken back, the released store need not answer."""
+    if releases:
+        with stores.released.transaction() as released:
+            for release in releases:
+                _retire(released, release, clock)
+
+
 def _retire(released: Session, release: editions.Release, clock: Clock) -> None:
     aliases, tlp = release.aliases, release.tlp
     feed.retire(released, release.revoked, release.gone, aliases=aliases, tlp=tlp, clock=clock)
+    feed.restrict(released, release.restricted, aliases=aliases, tlp=tlp, clock=clock)
 
 
 def file(stores: Stores, ref: str, changes: object, filing: Filing, *, clock: Clock) -> Filed:
-    """File what is new about a case. Where the reporter shares less than before, the feed knows it first.
+    """File what is new about a case. What the reporter shares no more, or takes back, the feed knows first.
 
     Raises: Invalid, NotFound, NotPermitted, WrongState; Unavailable, and nothing was kept.
     """
@@ -74,11 +92,7 @@ def file_in(db: Session, stores: Stores, ref: str, changes: object, filing: Fili
     """`file`, in a transaction of the case store that is open already."""
     case = incidents.hold(db, incidents.find_own(db, ref, filing.by).id)
     filed = incidents.update(db, case, changes, filing, now=clock())
-    taken_back = editions.withdraw(db, case, by=filing.by, now=clock())
-    if taken_back:
-        with stores.released.transaction() as released:
-            for release in taken_back:
-                _retire(released, release, clock)
+    _take_back(stores, editions.narrow(db, case, by=filing.by, now=clock()), clock)
     return filed
 
 

@@ -20,7 +20,7 @@ from exchange.times import JST
 _MEETS = {
     "sokuhou": {"any"},
     "zokuhou": {"any", "update"},
-    "correction": {"any", "update"},
+    "correction": {"any"},
     "kakuhou": {"any", "update", "kakuhou"},
 }
 _SOON = timedelta(days=3)
@@ -44,6 +44,11 @@ class Running:
     left: timedelta | None
 
 
+def meets(stage: str, met_by: str) -> bool:
+    """Whether a filing of this stage meets a deadline. A correction, as of a telephone number, is no follow-up."""
+    return met_by in _MEETS[stage]
+
+
 def set_by(db: Session, case: Case, decision: Decision, *, stage: str, now: datetime) -> None:
     """Let the clocks of a case follow a filing of this stage: start, move, meet. None is ever lost."""
     held = {(one.regime, one.stage): one for one in of_case(db, case)}
@@ -53,7 +58,7 @@ def set_by(db: Session, case: Case, decision: Decision, *, stage: str, now: date
             deadline = Deadline(case_id=case.id, case=case, regime=clock.regime, stage=clock.stage)
             db.add(deadline)
         _follow(deadline, clock)
-        if deadline.met_at is None and deadline.met_by in _MEETS[stage]:
+        if deadline.met_at is None and meets(stage, deadline.met_by):
             deadline.met_at = now
     db.flush()
 

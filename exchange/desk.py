@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from exchange import accounts, audit, editions, findings, incidents, outbox, victims
 from exchange.db import vault_of
 from exchange.errors import Conflict, Invalid, NotFound, NotPermitted, Problem, WrongState
-from exchange.models import Case, Proposal, ProposalState
-from exchange.sharing import Permission, Purpose, Viewer, permitted, visible_to
+from exchange.models import Case, Edition, Proposal, ProposalState
+from exchange.sharing import EditionKind, Permission, Purpose, Viewer, permitted, visible_to
 from exchange.stix.render import Rendered
 
 _LONGEST = 4000
@@ -44,7 +44,7 @@ def propose(db: Session, ref: str, texts: Mapping[str, str], *, by: Viewer, now:
     _need(by, Permission.PROPOSE)
     case = incidents.find(db, ref, by)
     _hold(db, case.id)
-    if not editions.of_case(db, case):
+    if not editions.in_force(db, case):
         raise WrongState("the reporter allows no edition of this case")
     clean = {lang: _tidy(texts.get(lang, "")) for lang in ("ja", "en")}
     _check(db, case, clean)
@@ -101,14 +101,33 @@ def text_of(db: Session, proposal: Proposal) -> dict[str, str]:
 
 def released_text(db: Session, case_id: UUID) -> dict[str, str] | None:
     """The text about a case that was released last, if one was."""
-    last = select(Proposal).where(Proposal.case_id == case_id, Proposal.state == ProposalState.RELEASED)
-    proposal = db.scalars(last.order_by(Proposal.decided_at.desc()).limit(1)).unique().first()
+    proposal = next(_released(db, case_id), None)
     return text_of(db, proposal) if proposal else None
 
 
+def text_for(db: Session, edition: Edition) -> dict[str, str] | None:
+    """The text that was released last for the circle of this edition, if one was; another circle's never gets there."""
+    released = (one for one in _released(db, edition.case_id) if edition.kind in one.circles)
+    proposal = next(released, None)
+    return text_of(db, proposal) if proposal else None
+
+
+def lacking(db: Session, case: Case) -> list[EditionKind]:
+    """The circles for which the text that was released last must be proposed again: they were opened after it."""
+    last = next(_released(db, case.id), None)
+    kinds = [EditionKind(one.kind) for one in editions.in_force(db, case)]
+    return [kind for kind in kinds if kind not in last.circles] if last else []
+
+
+def _released(db: Session, case_id: UUID) -> Iterator[Proposal]:
+    """The texts about a case that were released, the newest first."""
+    rows = select(Proposal).where(Proposal.case_id == case_id, Proposal.state == ProposalState.RELEASED)
+    return iter(db.scalars(rows.order_by(Proposal.decided_at.desc())).unique())
+
+
 def view(db: Session, case: Case, description: Mapping[str, str] | None, *, now: datetime) -> View:
-    """What releasing `description` would publish, over all editions of the case."""
-    objects = [one for e in editions.of_case(db, case) for one in editions.view(db, e, description, now=now)]
+    """What releasing `description` would publish, over all editions of the case that are in force."""
+    objects = [one for e in editions.in_force(db, case) for one in editions.view(db, e, description, now=now)]
     said = hashlib.sha256(b"\n".join(_without_times(one.body) for one in objects))
     return View(objects, said.hexdigest())
 
@@ -137,8 +156,10 @@ def release(db: Session, proposal_id: UUID, *, shown: str, by: Viewer, now: date
         raise Conflict("the view has changed since it was shown")
     proposal.decide(ProposalState.RELEASED, by=_person(by), now=now)
     proposal.view_digest = shown
+    open_to = editions.in_force(db, proposal.case)
+    proposal.circles = [edition.kind for edition in open_to]
     audit.record(db, "text.released", by=by, subject=proposal.id, version=shown, purpose=Purpose.WARNING, now=now)
-    for edition in editions.of_case(db, proposal.case):
+    for edition in open_to:
         outbox.tell(db, "edition.ready", edition.id, now=now)
     return proposal
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -43,8 +43,8 @@ class Part:
 class Work:
     """What was typed so far into a draft of `stage`, on top of all that is `known`.
 
-    `reached` is the furthest stage filed before: a correction asks what was asked by then. `done` are the sections
-    that somebody has gone through.
+    `reached` is the furthest stage filed before: a correction asks what was asked by then. `today` is the day on which
+    it was typed. `done` are the sections that somebody has gone through.
     """
 
     stage: str
@@ -52,6 +52,7 @@ class Work:
     profile: Profile
     known: Answers
     typed: Pairs
+    today: date
     done: frozenset[str] = frozenset()
 
     @cached_property
@@ -83,7 +84,8 @@ class Work:
     @cached_property
     def _all_changes(self) -> Answers:
         fields = list(FIELDS.values())
-        patch, shown = typed.to_answers(fields, self.typed), _by_field(typed.from_answers(fields, self.known))
+        patch = typed.to_answers(fields, self.typed, today=self.today)
+        shown = _by_field(typed.from_answers(fields, self.known))
         own = _by_field(self.typed)
         differing = {name: self._new(name, patch[name]) for name in FIELDS if own.get(name) != shown.get(name)}
         return {name: value for name, value in differing.items() if value != self.known.get(name)}
@@ -162,7 +164,8 @@ def _together(known: Answers, changes: Answers) -> Answers:
 
 def problems(work: Work, *, now: datetime) -> list[Problem]:
     """Everything that keeps the draft from being filed, by the names of its questions in the form."""
-    found = typed.problems([FIELDS[name] for name in FIELDS if name in work.changes], work.typed)
+    touched = [FIELDS[name] for name in FIELDS if name in work.changes]
+    found = typed.problems(touched, work.typed, today=work.today)
     try:
         updates.merged(work.known, work.changes, profile=work.profile, now=now)
     except Invalid as error:
@@ -183,7 +186,7 @@ def root_of(problem: Problem) -> str:
 def _in_rows(work: Work, problem: Problem, now: datetime) -> list[Problem]:
     """The same problem of a table, once for each row that has it."""
     table, _, member = problem.field.partition(".")
-    if not member or FIELDS[table]["input"] != "table":
+    if not member or member[0].isdecimal() or FIELDS[table]["input"] != "table":
         return []
     return [
         Problem(f"{table}.{number}.{member}", one.code, one.params)
@@ -198,7 +201,7 @@ def _problems_of(answers: Answers, profile: Profile, now: datetime) -> list[Prob
         form.checked(updates.Later, answers, profile=profile, now=now)
     except Invalid as error:
         return error.problems
-    return []
+    return updates.out_of_order(answers)
 
 
 def parts(work: Work, wrong: list[Problem]) -> list[Part]:

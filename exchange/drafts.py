@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from exchange import audit, carrying, incidents, typed, updates
+from exchange import audit, carrying, incidents, quotas, typed, updates
 from exchange.db import vault_of
 from exchange.drafting import Work, rebased
 from exchange.errors import Conflict, NotFound, NotPermitted, WrongState
@@ -24,6 +24,7 @@ from exchange.feed import Clock
 from exchange.form import FIELDS
 from exchange.incidents import Filed, Filing
 from exchange.models import Attachment, Case, Draft, ReportVersion
+from exchange.sectors import day_of
 from exchange.sharing import Purpose, Viewer, may_report_on
 from exchange.stores import Stores
 from exchange.typed import Answers, Pairs, Row, Typed
@@ -43,6 +44,7 @@ class Opened:
         saved: for each section, the revision with which it was last saved.
         done: the sections that somebody has gone through.
         removed: the row that was removed last, until something else is saved.
+        later: answers of the other stages that a machine brought; they are filed with the quick report.
     """
 
     row: Draft
@@ -51,18 +53,31 @@ class Opened:
     saved: Mapping[str, int] = field(default_factory=dict)
     done: frozenset[str] = frozenset()
     removed: Pairs = field(default_factory=dict)
+    later: Answers = field(default_factory=dict)
 
 
 # --- beginning and finding -----------------------------------------------------------------------------
 
 
-def start(db: Session, *, by: Viewer, stage: str, now: datetime, case: Case | None = None) -> Draft:
+def start(
+    db: Session,
+    *,
+    by: Viewer,
+    stage: str,
+    now: datetime,
+    case: Case | None = None,
+    machine: bool = False,
+    later: Answers | None = None,
+) -> Draft:
     """A draft; of a case, filled from its newest version, or the one of this stage that was begun before.
 
-    Raises: NotFound; NotPermitted if `by` may not report; WrongState if the case is closed.
+    Args:
+        machine: whether a program began it, and a person has to look at it.
+        later: what that program said besides a quick report.
+    Raises: NotFound; NotPermitted if `by` may not report; WrongState if the case is closed, or there are many drafts.
     """
     if case is None:
-        return _add(db, by, "sokuhou", None, now=now).row
+        return _add(db, by, "sokuhou", None, machine=machine, later=later, now=now).row
     held = incidents.hold(db, case.id)
     if not may_report_on(by, organization_id=held.organization_id) or stage not in _STAGES:
         raise NotFound(f"case {case.ref}")
@@ -77,12 +92,22 @@ def start(db: Session, *, by: Viewer, stage: str, now: datetime, case: Case | No
 
 
 def _add(
-    db: Session, by: Viewer, stage: str, case: Case | None, pairs: Pairs | None = None, *, now: datetime
+    db: Session,
+    by: Viewer,
+    stage: str,
+    case: Case | None,
+    pairs: Pairs | None = None,
+    *,
+    machine: bool = False,
+    later: Answers | None = None,
+    now: datetime,
 ) -> Opened:
     if by.organization_id is None or not may_report_on(by, organization_id=by.organization_id):
         raise NotPermitted("only a member organization can report")
-    row = Draft(id=uuid4(), organization_id=by.organization_id, case=case, stage=stage, created_at=now)
-    made = Opened(row, pairs or {}, base=incidents.latest(case).seq if case else 0)
+    quotas.check_draft(db, by.organization_id, machine=machine)
+    row = Draft(id=uuid4(), organization_id=by.organization_id, case=case, stage=stage, machine=machine)
+    row.created_at = now
+    made = Opened(row, pairs or {}, base=incidents.latest(case).seq if case else 0, later=later or {})
     _write(db, made, by, revision=1, now=now)
     db.add(row)
     db.flush()
@@ -106,7 +131,7 @@ def find(db: Session, draft_id: UUID, by: Viewer, *, held: bool = False) -> Open
 
 def _opened(db: Session, row: Draft) -> Opened:
     kept: dict[str, Any] = orjson.loads(vault_of(db).unseal(row.sealed_typed, at=f"draft:{row.id}"))
-    opened = Opened(row, kept["typed"], kept["base"], kept["saved"], frozenset(kept["done"]), kept["removed"])
+    opened = Opened(row, done=frozenset(kept.pop("done")), **kept)
     if row.case is None or opened.base == incidents.latest(row.case).seq:
         return opened
     then, latest = row.case.versions[opened.base - 1], incidents.latest(row.case)
@@ -123,6 +148,11 @@ def of_organization(db: Session, by: Viewer, *, case: Case | None = None) -> Seq
     return db.scalars(rows.order_by(Draft.updated_at.desc(), Draft.id)).unique().all()
 
 
+def quick_typed(db: Session, row: Draft) -> Pairs:
+    """What was typed into a draft of a quick report; nothing of one that has a case already."""
+    return _opened(db, row).typed if row.case_id is None else {}
+
+
 def work_on(db: Session, draft: Opened) -> Work:
     """What a draft of a case says so far."""
     case = draft.row.case
@@ -134,6 +164,7 @@ def work_on(db: Session, draft: Opened) -> Work:
         profile=incidents.profile_of(case.organization),
         known=incidents.whole_answers(db, incidents.latest(case)),
         typed=draft.typed,
+        today=day_of(draft.row.updated_at),
         done=draft.done,
     )
 
@@ -154,6 +185,7 @@ def save(
     fields: Sequence[Row],
     by: Viewer,
     revision: int,
+    base: int,
     now: datetime,
     gone_through: bool = False,
     removed: Pairs | None = None,
@@ -162,14 +194,28 @@ def save(
 
     Args:
         revision: the one that the page was made from.
+        base: the number of the version that the page was made from.
         removed: a row that is not in `said` any more, to be shown once.
-    Raises: Conflict if a section of these fields was saved with other words meanwhile.
+    Raises: Conflict if a section of these fields was saved with other words meanwhile, or another answer to one of
+        them was filed.
     """
     names = {entry["id"] for entry in fields}
     others = {name: values for name, values in draft.typed.items() if name.partition(".")[0] not in names}
     sections = {entry["section"] for entry in fields}
     pairs = others | typed.tidied(fields, said)
+    if pairs != draft.typed and not names.isdisjoint(filed_since(db, draft, base)):
+        raise Conflict("another answer was filed meanwhile")
     return _keep(db, draft, pairs, sections, by, revision, now, done=gone_through, removed=removed)
+
+
+def filed_since(db: Session, draft: Opened, base: int) -> list[str]:
+    """The fields whose answers in the case differ from those of its version `base`; of no such version, all."""
+    case = draft.row.case
+    assert case is not None, "a quick report has no case yet"
+    if base == draft.base:
+        return []
+    then = next((incidents.whole_answers(db, version) for version in case.versions if version.seq == base), {})
+    return updates.changed(then, incidents.whole_answers(db, incidents.latest(case)))
 
 
 def save_form(db: Session, draft: Opened, said: Typed, *, by: Viewer, revision: int, now: datetime) -> Opened:
@@ -206,7 +252,8 @@ def _keep(
 def _write(db: Session, draft: Opened, by: Viewer, *, revision: int, now: datetime) -> None:
     assert by.person_id is not None
     row = draft.row
-    kept = {name: getattr(draft, name) for name in ("typed", "base", "saved", "removed")} | {"done": sorted(draft.done)}
+    kept = {name: getattr(draft, name) for name in ("typed", "base", "saved", "removed", "later")}
+    kept |= {"done": sorted(draft.done)}
     row.sealed_typed = vault_of(db).seal(orjson.dumps(kept), at=f"draft:{row.id}")
     row.person_id, row.revision, row.updated_at = by.person_id, revision, now
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
 from uuid import UUID
 
 import orjson
@@ -118,15 +117,18 @@ def _hash(typed: str) -> str:
 def admit(db: Session, typed: str, answers: object, *, network: str, now: datetime) -> None:
     """Look at a code before anything is locked for it.
 
-    Raises: TooManyAttempts from this network, or from all, before any code is looked at; Unusable if nobody ever
-        had such a code, with all that is wrong in the answers too.
+    One that can be used is never refused for what others try. Raises: TooManyAttempts from this network, or from all,
+        for any other code; Unusable if nobody ever had such a code, with all that is wrong in the answers too.
     """
+    row = db.scalars(select(EmergencyCode).where(EmergencyCode.code_hash == _hash(typed))).one_or_none()
+    if row is not None and _state(row, db.get_one(Person, row.issued_by_id), now) is State.USABLE:
+        return
     for subject, allowed in _counted(network).items():
         recent = select(func.count()).select_from(SignInFailure)
         recent = recent.where(SignInFailure.subject == subject, SignInFailure.at > now - _WINDOW)
         if (db.scalar(recent) or 0) >= allowed:
             raise accounts.TooManyAttempts
-    if db.scalar(select(EmergencyCode.id).where(EmergencyCode.code_hash == _hash(typed))) is None:
+    if row is None:
         raise _unusable(answers, now)
 
 
@@ -188,15 +190,6 @@ def count_failure(db: Session, *, network: str, now: datetime) -> None:
 
 
 def _counted(network: str) -> dict[str, int]:
-    """What is counted, and how often it may fail. With 80 bits the second is a brake, and no lock."""
-    own, everybody = f"emergency\n{_whole(network)}", "emergency"
+    """What is counted, and how often it may fail: a brake, and with 80 bits no lock."""
+    own, everybody = f"emergency\n{accounts.household(network)}", "emergency"
     return {accounts.hash_of(own): _OF_A_NETWORK, accounts.hash_of(everybody): _OF_ALL}
-
-
-def _whole(network: str) -> str:
-    """One household of IPv6 has 2^64 addresses, and counts as one."""
-    try:
-        address = ip_address(network)
-    except ValueError:
-        return network
-    return str(ip_network(f"{address}/64", strict=False)) if isinstance(address, IPv6Address) else network

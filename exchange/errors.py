@@ -31,6 +31,12 @@ class WrongState(ExchangeError):
     code = "wrong-state"
 
 
+class TooMuch(ExchangeError):
+    """Right, but not now: wait `retry_after_s` seconds."""
+
+    retry_after_s: int
+
+
 class Conflict(ExchangeError):
     """Somebody, perhaps you, has done something else under the same name."""
 

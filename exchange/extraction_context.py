@@ -8,9 +8,10 @@ from functools import lru_cache
 from exchange.extraction_text import WORDS, ends_in, is_alnum
 
 _VERSION_WORDS, _VERSION_FILLERS = tuple(WORDS["version_words"]), tuple(WORDS["version_fillers"])
-_VERSIONED_PRODUCTS = tuple(WORDS["versioned_products"])
+_VERSIONED_PRODUCTS, _NUMBERED = tuple(WORDS["versioned_products"]), tuple(WORDS["numbered_or_addressed"])
 _NAME_WORDS, _NAME_FILLERS = tuple(WORDS["name_words"]), tuple(WORDS["name_fillers"])
 _NUMBER_GAP, _NAME_GAP = " \t\r\n.:=/#「『(\"'|", " \t\r\n:=「『(\"'|"
+_SMALL = re.compile(r"(?:[12]?[0-9]|30)\.(?:[12]?[0-9]|3[01])\.")
 _LOG_HEADER = re.compile(r"(?:CEF|LEEF):[^|\r\n]{0,8}+\|[^|\r\n]{0,40}+\|[^|\r\n]{0,60}+\|$")
 _VERSION_AFTER = re.compile(
     r"[ \t]?(?:(?:より前|以前|以降|未満|以下|以上)[のにを、。)]|より(?:古|新し)い|の?(?:版|系|バージョン|ファーム)"
@@ -40,11 +41,15 @@ class Versions:
         self._end = -99
 
     def is_version(self, text: str, start: int, end: int) -> bool:
-        """Whether the four numbers that stand here are a version or the number of a section."""
+        """Whether the four or more numbers that stand here are a version or the number of a section.
+
+        After the name of what has addresses too, only small numbers are one.
+        """
         before = text[max(0, start - _BACK_TO_VERSION) : start]
         found = (
             ends_in(before, _VERSION_WORDS, _VERSION_FILLERS, _NUMBER_GAP)
             or ends_in(before, _VERSIONED_PRODUCTS, (), " /")
+            or (ends_in(before, _NUMBERED, (), " /") and _SMALL.match(text, start) is not None)
             or _VERSION_AFTER.match(text, end) is not None
             or self._goes_on(text, start)
             or text.startswith(".0.0.0", end - 6)

@@ -10,7 +10,9 @@ from exchange.extraction_text import WORDS, ends_in, is_alnum
 from exchange.indicator_values import HASHES, Kind, hash_kind
 
 _RUN = re.compile("(?<![0-9A-Za-z_])[0-9A-Fa-f]{12,}+(?![0-9A-Za-z_])")
-_CONTINUED = re.compile(r"[-=]?+[ \t|]*+\r?\n[ \t>|*#]*+([0-9A-Fa-f]{1,128}+)(?![0-9A-Za-z_@/:]|[.-][0-9A-Za-z])")
+_BREAK, _PIECE = r"[-=]?+[ \t|]*+\r?\n[ \t>|*#]*+", r"([0-9A-Fa-f]{1,128}+)(?![0-9A-Za-z_@/:]|[.-][0-9A-Za-z])"
+_CONTINUED = re.compile(_BREAK + _PIECE)
+_GOES_ON = re.compile(rf"(?:[ \t]{{1,4}}(?=[0-9A-Fa-f])|{_BREAK}){_PIECE}")
 _STUB = re.compile(r"(?<![0-9A-Za-z_.@/:-])([0-9A-Fa-f]{1,11}+)-?+[ \t]*+\r?\n[ \t>|*#]*+$")
 _EXTENSION = re.compile(r"\.([0-9A-Za-z]{1,8}+)(?![0-9A-Za-z.])")
 _OTHER_WORDS, _EXTENSIONS = tuple(WORDS["other_hex_words"]), frozenset(WORDS["named_extensions"])
@@ -75,8 +77,10 @@ def _is_password_hash(text: str, start: int, end: int) -> bool:
 
 def _wrapped(text: str, before: str, start: int, end: int) -> Hit | None:
     """A hash that goes on in the next lines, or whose first few digits stand at the end of the line before."""
+    label = _label(before) if _GOES_ON.match(text, end) else None
+    if label and (whole := _as_labelled(text, start, end, label)):
+        return whole
     if _CONTINUED.match(text, end):
-        label = _label(before)
         pieces, last = _pieces(text, start, end, label)
         value = "".join(pieces).lower()
         kind = hash_kind(value) if len(pieces) > 1 else None
@@ -86,6 +90,17 @@ def _wrapped(text: str, before: str, start: int, end: int) -> Hit | None:
     value = (stub[1] + text[start:end]).lower() if stub else ""
     kind = hash_kind(value)
     return Hit(start - len(before) + stub.start(1), end, kind, value) if stub and kind else None
+
+
+def _as_labelled(text: str, start: int, end: int, label: Kind) -> Hit | None:
+    """Pieces with blanks or line breaks between them, if together they are exactly as long as the label says."""
+    pieces = [text[start:end]]
+    while len(pieces) < _PIECES and (following := _GOES_ON.match(text, end)):
+        pieces.append(following[1])
+        end = following.end()
+        if hash_kind(value := "".join(pieces).lower()) == label:
+            return Hit(start, end, label, value)
+    return None
 
 
 def _pieces(text: str, start: int, end: int, label: Kind | None) -> tuple[list[str], int]:

@@ -28,6 +28,7 @@ _NATIVE_DOT = re.compile(rf"\.(?<=[{CJK}]\.)")
 _PARTICLES = tuple("のはがをにへとでもや")
 _FILES = frozenset(WORDS["named_extensions"])
 _MESSAGE_IDS = tuple(WORDS["message_id_words"])
+_LONGER = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,5}){4,9}")
 _ENDS = ".-+%~@"
 _LARGEST_PORT, _LONGEST_LOCAL = 65535, 64
 
@@ -176,6 +177,8 @@ class _Tokens:
             is_of_a_tree = token[0] == "." and token[1].isdigit()
             is_other = is_of_a_tree or (not self._is_evident(at, end, evident) and self._is_version(at, end))
             self._hit(at, end, None if is_other else "ipv4-addr", bare)
+        elif _LONGER.fullmatch(bare):
+            self._is_version(at, end)
         else:
             self._range(at, bare)
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from exchange import lanes
@@ -73,13 +73,15 @@ def publish(
     """Put objects into collections, in one commit; what is there already stays. Returns how many entries are new.
 
     Every publisher locks all collections that are not sandboxes first: `date_added` then rises in commit order, and an
-    object reaches all circles at the same moment.
+    object reaches all circles at the same moment. What has no versions is at the loosest level of all that say it.
 
     Raises: Conflict if a version is there with other content.
     Source: TAXII 2.1, section 3.3 (Sorting).
     """
     chosen = [one for one in lock_all(db) if one.alias in aliases]
     now = clock()
+    for collection in chosen:
+        remove(db, collection, _unversioned(db, collection, objects, Entry.tlp > tlp.rank), now=now)
     versions = store(db, objects)
     return sum(enter(db, collection, versions, Place(tlp.rank), now=now) for collection in chosen)
 
@@ -102,6 +104,39 @@ def retire(
         if collection.alias in aliases:
             dates = _earlier(db, collection, [*last, *gone], last)
             remove(db, collection, dates, now=clock())
+
+
+def restrict(
+    db: Session, objects: Sequence[Publication], *, aliases: AbstractCollection[str], tlp: TLP, clock: Clock
+) -> None:
+    """Keep objects of ours for those who may receive `tlp`, by a version of each at that level.
+
+    What has no versions is added anew. Nothing comes into a collection that does not have it.
+    """
+    if not objects:
+        return
+    chosen = [one for one in lock_all(db) if one.alias in aliases]
+    now = clock()
+    for collection in chosen:
+        here = _ours(db, collection, [one.stix_id for one in objects])
+        known = [one for one in objects if one.stix_id in here]
+        remove(db, collection, _unversioned(db, collection, known, Entry.tlp < tlp.rank), now=now)
+        enter(db, collection, store(db, known), Place(tlp.rank), now=now)
+
+
+def _ours(db: Session, collection: Collection, stix_ids: Sequence[str]) -> set[str]:
+    """Which of these objects a collection has from us."""
+    rows = select(Entry.stix_id).where(Entry.collection_id == collection.id, Entry.contributor_id.is_(None))
+    return {stix_id for some in in_parts(stix_ids) for stix_id in db.scalars(rows.where(Entry.stix_id.in_(some)))}
+
+
+def _unversioned(
+    db: Session, collection: Collection, objects: Sequence[Publication], clause: ColumnElement[bool]
+) -> list[int]:
+    """Our entries of those objects that have no versions, as far as the clause holds."""
+    stix_ids = sorted({one.stix_id for one in objects if one.version is None})
+    rows = select(Entry.date_added).where(Entry.collection_id == collection.id, Entry.contributor_id.is_(None), clause)
+    return [moment for some in in_parts(stix_ids) for moment in db.scalars(rows.where(Entry.stix_id.in_(some)))]
 
 
 def _earlier(db: Session, collection: Collection, stix_ids: Sequence[str], last: Mapping[str, str]) -> list[int]:

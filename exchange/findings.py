@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -15,13 +15,15 @@ from sqlalchemy.orm import Session
 from exchange import accounts, attachments, audit, incidents, known_good, outbox, victims
 from exchange.db import add_if_absent, vault_of
 from exchange.extraction import Found, extract
-from exchange.listed import Listed, listed
+from exchange.listed import HELD, Listed, listed
 from exchange.models import Observable, Organization, ReportVersion
 
 # Pasted by a reporter and looked at by nobody yet: medium (STIX 2.1, appendix A).
 PASTED_CONFIDENCE = 50
 # Of one report. What comes after them is kept, and waits for a person: nobody pastes so much in haste.
 _MOST = 300
+LEFT_OUT = "reporter"
+_FOR_A_PERSON = {"member", "with-member", "victim-term", "too-many", "low-confidence", "attached"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,18 @@ class Finding:
 
     found: Found
     excluded: str | None
-    confidence: int = PASTED_CONFIDENCE
+    stated: int | None = None
+
+    @property
+    def confidence(self) -> int:
+        """0 to 100: what the reporter stated, or that it was only pasted."""
+        return PASTED_CONFIDENCE if self.stated is None else self.stated
+
+    def and_also(self, other: Finding) -> Finding:
+        """Of one thing that is named twice the stricter reason counts, and the lower confidence."""
+        reasons = [one.excluded for one in (self, other) if one.excluded]
+        stated = [one.stated for one in (self, other) if one.stated is not None]
+        return replace(self, excluded=min(reasons, key=HELD.index, default=None), stated=min(stated, default=None))
 
 
 def look_through(
@@ -42,6 +55,7 @@ def look_through(
     documentation_is_real: bool,
     rows: Sequence[Listed] = (),
     attached: str = "",
+    left_out: Sequence[str] = (),
 ) -> list[Finding]:
     """Everything recognisable in `text` and all that `rows` list, once each, and what the reporter may be told of it.
 
@@ -50,14 +64,19 @@ def look_through(
     Args:
         attached: what the files of the report say. Nobody said that what stands there is hostile: a log is full of
             customers. It is recognised, and waits for a person.
+        left_out: values that the reporter does not want to share, however they are spelled.
     """
-    found = {
-        (one.type, one.value): Finding(one, None) for one in extract(text, documentation_is_real=documentation_is_real)
-    }
-    for row in rows:
-        found[row.type, row.value] = Finding(Found(row.type, row.value, 0, 0), row.held, row.confidence)
+    named = [Finding(one, None) for one in extract(text, documentation_is_real=documentation_is_real)]
+    named += [Finding(Found(row.type, row.value, 0, 0), row.held, row.confidence) for row in rows]
+    found: dict[tuple[str, str], Finding] = {}
+    for finding in named:
+        key = finding.found.type, finding.found.value
+        found[key] = found[key].and_also(finding) if key in found else finding
     for one in extract(attached, documentation_is_real=documentation_is_real):
         found.setdefault((one.type, one.value), Finding(one, "attached"))
+    for one in extract("\n".join(left_out), documentation_is_real=documentation_is_real):
+        if (one.type, one.value) in found:
+            found[one.type, one.value] = Finding(one, LEFT_OUT)
     own = accounts.profile_of(db, organization) if found else {}
     terms = victims.terms(own, callback=callback)
     ours = _Ours([own], documentation_is_real)
@@ -65,6 +84,27 @@ def look_through(
         replace(one, excluded=(one.excluded or _reason(one.found, ours, terms)) if n < _MOST else "too-many")
         for n, one in enumerate(found.values())
     ]
+
+
+def in_answers(
+    db: Session,
+    answers: Mapping[str, Any],
+    *,
+    organization: Organization,
+    documentation_is_real: bool,
+    attached: str = "",
+) -> list[Finding]:
+    """`look_through` over all that the answers of a report name."""
+    return look_through(
+        db,
+        answers.get("ioc_paste", ""),
+        organization=organization,
+        callback=answers.get("callback"),
+        documentation_is_real=documentation_is_real,
+        rows=listed(answers, documentation_is_real=documentation_is_real),
+        attached=attached,
+        left_out=answers.get("ioc_left_out", ()),
+    )
 
 
 @dataclass(frozen=True)
@@ -106,22 +146,39 @@ def own_values(text: str, profile: dict[str, Any]) -> list[str]:
 def normalise(db: Session, version_id: UUID, *, now: datetime, documentation_is_real: bool) -> None:
     """Keep what a report's pasted text contains; run twice, it is kept once."""
     version = db.get_one(ReportVersion, version_id)
-    answers = incidents.unsealed(db, version)
+    answers = incidents.whole_answers(db, version)
     audit.record(db, "report.normalised", by="worker", subject=version_id, version=version.fingerprint, now=now)
-    seen = look_through(
-        db,
-        answers.get("ioc_paste", ""),
-        organization=version.case.organization,
-        callback=answers.get("callback"),
-        documentation_is_real=documentation_is_real,
-        rows=listed(version.answers | answers, documentation_is_real=documentation_is_real),
-        attached=attachments.words_of(db, version),
-    )
+    attached = attachments.words_of(db, version)
+    own = version.case.organization
+    seen = in_answers(db, answers, organization=own, documentation_is_real=documentation_is_real, attached=attached)
     members = _Ours([accounts.profile_of(db, row) for row in db.scalars(select(Organization))], documentation_is_real)
-    for position, finding in enumerate(seen):
-        theirs = finding.excluded is None and members.excluded(finding.found) == "own"
-        _keep(db, version_id, position, replace(finding, excluded="member") if theirs else finding)
+    for position, finding in enumerate(_without_members(db, version, seen, members)):
+        _keep(db, version_id, position, finding)
     outbox.tell(db, "report.normalised", version_id, now=now)
+
+
+def _without_members(db: Session, version: ReportVersion, seen: list[Finding], members: _Ours) -> list[Finding]:
+    """Where one value is another member's, all that would go out wait: which of them it is would list the members.
+
+    What is out since an earlier version stays out, unless it is among those.
+    """
+    theirs = [one for one in seen if one.excluded is None and members.excluded(one.found) == "own"]
+    if not theirs:
+        return seen
+    out = _out_before(db, version)
+    stays = set() if out.intersection(_fingerprint(db, one) for one in theirs) else out
+    held = ("member" if one in theirs else None if _fingerprint(db, one) in stays else "with-member" for one in seen)
+    return [replace(one, excluded=one.excluded or why) for one, why in zip(seen, held, strict=True)]
+
+
+def _out_before(db: Session, version: ReportVersion) -> set[str]:
+    """Fingerprints of what may go out since an earlier version of the case."""
+    earlier = select(Observable.fingerprint).join(ReportVersion).where(ReportVersion.case_id == version.case_id)
+    return set(db.scalars(earlier.where(ReportVersion.seq < version.seq, Observable.excluded.is_(None))))
+
+
+def _fingerprint(db: Session, finding: Finding) -> str:
+    return vault_of(db).fingerprint(finding.found.type, finding.found.value)
 
 
 def _keep(db: Session, version_id: UUID, position: int, finding: Finding) -> None:
@@ -134,7 +191,7 @@ def _keep(db: Session, version_id: UUID, position: int, finding: Finding) -> Non
         position=position,
         type=finding.found.type,
         sealed_value=vault.seal(finding.found.value.encode(), at=f"observable:{row_id}"),
-        fingerprint=vault.fingerprint(finding.found.type, finding.found.value),
+        fingerprint=_fingerprint(db, finding),
         confidence=finding.confidence,
         excluded=finding.excluded,
     )
@@ -142,7 +199,7 @@ def _keep(db: Session, version_id: UUID, position: int, finding: Finding) -> Non
 
 def told(reason: str | None) -> str | None:
     """What a reporter is told of a reason: not whether a value is another member's."""
-    return "held" if reason in {"member", "victim-term", "too-many", "low-confidence", "attached"} else reason
+    return "held" if reason in _FOR_A_PERSON else reason
 
 
 def kept(db: Session, version_id: UUID) -> Sequence[tuple[Observable, str]]:

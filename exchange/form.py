@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -24,6 +24,7 @@ from exchange.answer_types import (
     Phone,
     Text,
     Time,
+    Values,
     chosen,
     wrong,
 )
@@ -35,6 +36,8 @@ Model = TypeVar("Model", bound=BaseModel)
 VERSION: str = table("form")["version"]
 FIELDS: dict[str, dict[str, Any]] = {field["id"]: field for field in table("form")["fields"]}
 QUICK: dict[str, dict[str, Any]] = {name: field for name, field in FIELDS.items() if field["stage"] == "sokuhou"}
+ASKED: dict[str, dict[str, Any]] = {name: field for name, field in QUICK.items() if field["input"] != "recognised"}
+"""What an empty form asks: what is recognised in an answer can be looked over only after that."""
 
 IncidentKind = Literal["ddos", "ransomware", "other", "unknown"]
 Fidelity = Literal["minute", "hour", "day"]
@@ -92,6 +95,7 @@ class QuickReport(BaseModel):
     designated_asset: DesignatedAsset | None = _asked("designated_asset", default=None, validate_default=True)
     summary: Annotated[Text, Field(max_length=400)] = _asked("summary", default="")
     ioc_paste: Paste = _asked("ioc_paste", default="")
+    ioc_left_out: Values = _asked("ioc_left_out", default=())
     support_wanted: Annotated[tuple[Support, ...], LISTED, chosen("none")] = _asked(
         "support_wanted", default=(), json_schema_extra={"uniqueItems": True}
     )
@@ -102,9 +106,11 @@ class QuickReport(BaseModel):
     @field_validator("designated_asset", mode="after")
     @classmethod
     def _needed_under_the_act(cls, value: str | None, info: ValidationInfo) -> str | None:
-        """Whoever carries the Act's duties answers; from others an answer is kept and means nothing."""
+        """Whoever carries the Act's duties answers, if it did when it first reported; else an answer means nothing."""
         profile: Profile | None = (info.context or {}).get("profile")
-        if value is None and profile is not None and profile.act_special_operator:
+        known = (info.context or {}).get("known")
+        asked = profile is not None and profile.act_special_operator
+        if value is None and asked and (known is None or "designated_asset" in known):
             raise wrong("required")
         return value
 
@@ -125,11 +131,9 @@ def _code(error: ErrorDetails) -> str:
     kind, value = error["type"], error["input"]
     if value in (None, "") and FIELDS.get(_field(error), {}).get("required") is True:
         return "required"
-    if kind in table("problems"):
-        return kind
     if kind == "literal_error" and not isinstance(value, str):
         return "wrong-type"
-    return _CODES.get(kind, "wrong-type")
+    return _CODES.get(kind, kind if kind in table("problems") else "wrong-type")
 
 
 def _field(error: ErrorDetails) -> str:
@@ -156,10 +160,17 @@ def parse(answers: object, *, profile: Profile, now: datetime) -> QuickReport:
     return checked(QuickReport, answers, profile=profile, now=now)
 
 
-def checked(model: type[Model], answers: object, *, profile: Profile, now: datetime) -> Model:
-    """The answers as `model` takes them. Raises: Invalid with every field that is wrong, each once."""
+def checked(
+    model: type[Model], answers: object, *, profile: Profile, now: datetime, known: Mapping[str, Any] | None = None
+) -> Model:
+    """The answers as `model` takes them.
+
+    Args:
+        known: what was said before, as it is kept (JSON); None for a first report.
+    Raises: Invalid with every field that is wrong, each once.
+    """
     try:
-        return model.model_validate(answers, context={"profile": profile, "now": now})
+        return model.model_validate(answers, context={"profile": profile, "now": now, "known": known})
     except ValidationError as error:
         problems = [_problem(one) for one in error.errors(include_url=False)]
     raise Invalid(list({problem.field: problem for problem in reversed(problems)}.values())[::-1])
@@ -169,9 +180,12 @@ _NOT_ANSWERS = {"csrf_token", "idempotency_key", "action", "lang"}
 
 
 def _value(name: str, values: list[str]) -> object:
-    """Checkboxes as a list; one answer as text; several answers to one question stay a list, and fail."""
-    if FIELDS.get(name, {}).get("input") == "checkboxes":
+    """Checkboxes and lines as a list; one answer as text; several answers to one question stay a list, and fail."""
+    kind = FIELDS.get(name, {}).get("input")
+    if kind == "checkboxes":
         return [value for value in values if value]
+    if kind == "recognised":
+        return [line.strip() for line in "\n".join(values).split("\n") if line.strip()]
     return values[0] if len(values) == 1 else values
 
 
@@ -179,14 +193,18 @@ def _is_blank(name: str, value: object) -> bool:
     return value == [] or (value == "" and FIELDS.get(name, {}).get("required") is not True)
 
 
-def from_form(pairs: Mapping[str, list[str]]) -> dict[str, object]:
-    """A posted HTML form as the same dictionary that a machine sends; what the form does not know is kept."""
+def from_form(pairs: Mapping[str, list[str]], *, today: date) -> dict[str, object]:
+    """A posted HTML form as the same dictionary that a machine sends; what the form does not know is kept.
+
+    Args:
+        today: when it was typed, for dates without a year.
+    """
     answers = {name: _value(name, list(values)) for name, values in pairs.items() if name not in _NOT_ANSWERS}
     day, clock = (str(answers.pop(name, "")).strip() for name in ("aware_date", "aware_time"))
     if day and not clock and answers.get("aware_fidelity") == "day":
         clock = "00:00"
     if day or clock:
-        answers["aware_at"] = moment(day, clock)
+        answers["aware_at"] = moment(day, clock, today)
     return {name: value for name, value in answers.items() if not _is_blank(name, value)}
 
 
@@ -194,6 +212,15 @@ def label(field: str, option: object, lang: str) -> str:
     """The words of one option, in `lang` (ja or en)."""
     words = {known["value"]: known["label"][lang] for known in FIELDS[field].get("options", ())}
     return str(words.get(option, option))
+
+
+def _question(path: str) -> Mapping[str, Any]:
+    """A field, or a member of one: `affected_services.start`."""
+    root, *rest = path.split(".")
+    found = FIELDS[root]
+    for name in rest:
+        found = next(item for item in found["items"] if item["id"] == name)
+    return found
 
 
 def message(problem: Problem, lang: str) -> str:
@@ -204,6 +231,6 @@ def message(problem: Problem, lang: str) -> str:
     params = dict(problem.params)
     if "option" in params and problem.field in FIELDS:
         params["option"] = label(problem.field, params["option"], lang)
-    if params.get("field") in FIELDS:
-        params["field"] = FIELDS[str(params["field"])]["label"][lang]
+    if "field" in params:
+        params["field"] = _question(str(params["field"]))["label"][lang]
     return text.format_map(params)

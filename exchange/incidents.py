@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exchange import accounts, audit, clocks, form, outbox, rules, updates
+from exchange import accounts, audit, clocks, form, outbox, quotas, rules, updates
 from exchange.db import add_if_absent, vault_of
 from exchange.errors import Invalid, NotFound, NotPermitted, Problem, WrongState
 from exchange.form import Profile, QuickReport
@@ -67,11 +67,6 @@ def read(db: Session, answers: object, *, by: Viewer, now: datetime) -> QuickRep
     return checked
 
 
-def decide(db: Session, report: QuickReport, *, by: Viewer, now: datetime) -> Decision:
-    """Who gets it, by which law, by when: shown before sending, and kept when it is sent."""
-    return rules.decide(answers_of(report), profile_of(accounts.own_organization(db, by, None)), at=now)
-
-
 def answers_of(quick: QuickReport) -> dict[str, Any]:
     """The answers of a quick report as they are kept (JSON)."""
     return quick.model_dump(mode="json", exclude=_NOT_ANSWERS, exclude_none=True)
@@ -92,7 +87,7 @@ def report(
     Args:
         via: web, api, stix, phone, offline or emergency.
         organization: for whom `by` takes it down; None for its own.
-    Raises: NotPermitted if `by` speaks for no organization.
+    Raises: NotPermitted if `by` speaks for no organization; TooFast.
     """
     assert by.person_id is not None
     whose = organization or accounts.own_organization(db, by, None)
@@ -132,13 +127,15 @@ def preview(db: Session, case: Case, changes: object, *, now: datetime) -> tuple
 def update(db: Session, case: Case, changes: object, filing: Filing, *, now: datetime) -> Filed:
     """File what is new about a case: a further version of all that is known, with its own decision and clocks.
 
-    The case must be locked (`hold`). Raises: Invalid, also if nothing changes; WrongState if it is closed.
+    The case must be locked (`hold`). Raises: Invalid, also if nothing changes; WrongState if it is closed or
+    full; TooFast.
     """
     answers, fields, decision = preview(db, case, changes, now=now)
     if not fields and filing.stage != "kakuhou":
         raise Invalid([Problem("", "nothing-new")])
     version = _add(db, case, answers, decision, filing, changed=fields, now=now)
     case.incident_kind, case.share_scope = answers["incident_kind"], answers["share_scope"]
+    case.for_statistics = Purpose.STATISTICS in version.purposes
     return Filed(version, decision, None)
 
 
@@ -180,6 +177,7 @@ def _add(
     changed: Sequence[str] = (),
     now: datetime,
 ) -> ReportVersion:
+    quotas.check_version(db, case, via=filing.via, now=now)
     version = _version(db, answers, decision, fingerprint=_fingerprint(db, answers), now=now)
     version.seq = len(case.versions) + 1
     version.stage, version.via, version.claimed_at = filing.stage, filing.via, filing.claimed_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,14 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
-from exchange import accounts, carrying, drafts, incidents, typed
+from exchange import accounts, carrying, drafts, incidents, rules, typed, updates
 from exchange.answer_types import Time
 from exchange.errors import Invalid
 from exchange.feed import Clock
-from exchange.form import QUICK
+from exchange.form import QUICK, QuickReport
 from exchange.incidents import Filed, Filing
 from exchange.models import Draft
+from exchange.rules import Decision
 from exchange.sharing import Viewer
 from exchange.stix import intake
 from exchange.stores import Stores
@@ -64,11 +65,26 @@ def file(db: Session, stores: Stores, brought: Brought, *, by: Viewer, exercise:
     """
     quick = incidents.read(db, brought.quick, by=by, now=clock())
     filed = incidents.report(db, quick, by=by, via=brought.via, now=clock(), exercise=exercise)
-    if not brought.later:
+    return follow(db, stores, filed, brought.later, via=brought.via, by=by, clock=clock)
+
+
+def follow(
+    db: Session, stores: Stores, filed: Filed, later: Mapping[str, Any], *, via: str, by: Viewer, clock: Clock
+) -> Filed:
+    """File what came with a quick report and is not asked there, as an update. Raises: Invalid."""
+    if not later:
         return filed
-    filing = Filing("zokuhou", brought.via, by)
-    more = carrying.file_in(db, stores, filed.case.ref, dict(brought.later), filing, clock=clock)
+    more = carrying.file_in(db, stores, filed.case.ref, dict(later), Filing("zokuhou", via, by), clock=clock)
     return replace(more, duplicate_of=filed.duplicate_of)
+
+
+def foreseen(
+    db: Session, quick: QuickReport, later: Mapping[str, Any], *, by: Viewer, now: datetime
+) -> tuple[dict[str, Any], Decision]:
+    """All that would be known, and who gets it, by which law, by when: shown before sending. Raises: Invalid."""
+    profile, answers = incidents.profile_of(accounts.own_organization(db, by, None)), incidents.answers_of(quick)
+    answers = updates.merged(answers, dict(later), profile=profile, now=now) if later else answers
+    return answers, rules.decide(answers, profile, at=now)
 
 
 def missing(db: Session, brought: Brought, *, by: Viewer, now: datetime) -> list[str]:
@@ -76,13 +92,22 @@ def missing(db: Session, brought: Brought, *, by: Viewer, now: datetime) -> list
 
     Raises: Invalid if one that is there is wrong; NotFound, NotPermitted.
     """
+    open_fields = _open(lambda: incidents.read(db, brought.quick, by=by, now=now))
+    if open_fields:
+        _check_whose(db, brought, by)
+    profile = incidents.profile_of(accounts.own_organization(db, by, None))
+    _open(lambda: updates.merged({}, dict(brought.later), profile=profile, now=now))
+    return open_fields
+
+
+def _open(read: Callable[[], object]) -> list[str]:
+    """The required questions of a quick report that are not answered. Raises: Invalid if something else is wrong."""
     try:
-        incidents.read(db, brought.quick, by=by, now=now)
+        read()
     except Invalid as error:
         wrong = [problem for problem in error.problems if problem.code != "required" or problem.field not in QUICK]
         if wrong:
             raise Invalid(wrong) from None
-        _check_whose(db, brought, by)
         return [problem.field for problem in error.problems]
     return []
 
@@ -94,10 +119,9 @@ def _check_whose(db: Session, brought: Brought, by: Viewer) -> None:
 
 
 def keep(db: Session, brought: Brought, *, by: Viewer, now: datetime) -> Draft:
-    """Keep it as a draft of the first page, as if a person had typed it; nothing follows from it."""
+    """Keep it as a draft of the first page, as if a person had typed it, with all else; nothing follows from it."""
     assert isinstance(brought.quick, dict)
-    row = drafts.start(db, by=by, stage="sokuhou", now=now)
-    row.machine = True
+    row = drafts.start(db, by=by, stage="sokuhou", machine=True, later=dict(brought.later), now=now)
     return drafts.save_form(db, drafts.find(db, row.id, by), _pairs(brought.quick), by=by, revision=1, now=now).row
 
 

@@ -1,7 +1,7 @@
 """Reports from the offline form: a file that was filled in without any network, sealed for this installation.
 
 The page has the installation's public key in it and seals in the browser: an ephemeral ECDH key on P-256, HKDF-SHA-256,
-AES-256-GCM. Only this installation opens the file; who brings it says whose report it is.
+AES-256-GCM. Only this installation opens the file, and its organization alone, or the desk, brings it in.
 """
 
 from __future__ import annotations
@@ -62,12 +62,15 @@ class Parcel(BaseModel):
 
 
 class Typed(BaseModel):
-    """What was sealed: the form as it was typed, and when, by the clock of that machine."""
+    """What was sealed: the form as it was typed, when, by the clock of that machine, and whose it is: the register
+    number, or nothing.
+    """
 
     model_config = _STRICT
 
     made_at: str
     lang: Literal["ja", "en"]
+    organization: Annotated[str, Field(max_length=100)] = ""
     answers: Annotated[dict[str, list[str]], Field(max_length=100)]
 
 

@@ -148,7 +148,7 @@ def _gravest(purposes: Iterable[str]) -> str:
 
 
 def _recipients(rules: list[Row], facts: _Facts, before: Row) -> Iterable[Recipient]:
-    """Everybody once, with the reasons of all rules that ask; then whom an earlier version reached and none asks for."""
+    """Everybody once, with the reasons of all rules that ask; then whom an earlier version reached and no rule now."""
     asked = [(rule, facts.named(rule["to"])) for rule in rules]
     order = facts.named(table("rules")["recipient_order"])
     now = dict.fromkeys([*order, *(who for _, named in asked for who in named)])
@@ -275,12 +275,11 @@ def _not_triggered(rule: Row, facts: _Facts) -> NotTriggered | None:
 
 def _reminders(facts: _Facts, before: Row) -> Iterable[Reminder]:
     """A question that an earlier version left open is asked when that version said."""
-    asked = {
-        (one["id"], one["regime"]): datetime.fromisoformat(one["remind_at"]) for one in before.get("reminders", ())
-    }
+    asked = {(one["id"], one["regime"]): one["remind_at"] for one in before.get("reminders", ())}
     for row in table("rules")["reminders"]:
         if facts.holds(row["when"]):
-            remind_at = asked.get((row["id"], row["regime"]), facts.at + timedelta(hours=row["hours"]))
+            kept = asked.get((row["id"], row["regime"]))
+            remind_at = datetime.fromisoformat(kept) if kept else facts.at + timedelta(hours=row["hours"])
             yield Reminder(row["id"], row["regime"], remind_at, text(row))
 
 

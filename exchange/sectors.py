@@ -59,11 +59,8 @@ def is_valid(entry: Mapping[str, Any], on: date) -> bool:
     return (entry.get("valid_from") or "") <= on.isoformat() <= (entry.get("valid_to") or "9999-12-31")
 
 
-def _row(kind: str, wanted: str) -> dict[str, Any]:
-    for row in table("sectors")[kind]:
-        if row["id"] == wanted:
-            return dict(row)
-    raise ValueError(f"there is no {wanted!r} among the {kind} in data/sectors.json")
+def _row(kind: str, wanted: str) -> Mapping[str, Any] | None:
+    return next((row for row in table("sectors")[kind] if row["id"] == wanted), None)
 
 
 def _then(before: list[dict[str, str]], on: date) -> Mapping[str, str]:
@@ -73,13 +70,15 @@ def _then(before: list[dict[str, str]], on: date) -> Mapping[str, str]:
 
 
 def sector_of(sector: str, at: datetime) -> Sector:
-    """The sector as it was on the day of `at`, in Japan.
+    """The sector as it was on the day of `at`, in Japan; one that has ended still answers for its organizations.
 
     Raises: ValueError if there is none of this id, or was none yet.
     """
     row, on = _row("sectors", sector), day_of(at)
-    if not is_valid(row, on):
-        raise ValueError(f"{sector!r} was not a sector on {on.isoformat()}")
+    if row is None:
+        raise ValueError(f"there is no {sector!r} among the sectors in data/sectors.json")
+    if on.isoformat() < (row.get("valid_from") or ""):
+        raise ValueError(f"{sector!r} was not a sector yet on {on.isoformat()}")
     ministry = _then(row.get("ministry_before", []), on).get("ministry", row["ministry"])
     return Sector(
         row["id"],
@@ -96,8 +95,10 @@ def sector_of(sector: str, at: datetime) -> Sector:
 
 
 def authority(wanted: str, at: datetime) -> Authority:
-    """The authority by the name that it had on the day of `at`, in Japan. Raises: ValueError if unknown."""
+    """The authority by the name that it had on the day of `at`, in Japan; by its id, where its row was taken away."""
     row = _row("authorities", wanted)
+    if row is None:
+        return Authority(wanted, Text(wanted, wanted), "other")
     return Authority(row["id"], text({**row, **_then(row.get("before", []), day_of(at))}), row["kind"])
 
 

@@ -110,13 +110,14 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True)
 class Viewer:
-    """Somebody who asks, with the rights of this very moment."""
+    """Somebody who asks, with the rights of this very moment; `key_id` is the key with which a program asks."""
 
     person_id: UUID | None
     organization_id: UUID | None
     username: str
     kind: Kind
     roles: frozenset[Role]
+    key_id: UUID | None = None
 
 
 PUBLIC = Viewer(None, None, "", Kind.PUBLIC, frozenset())
@@ -256,9 +257,27 @@ _CLASSES: Mapping[EditionKind, frozenset[str]] = {
 _FIELDS = frozenset({"incident_kind", "system_class", "current_status"})
 
 
-def editions_of(scope: Scope, *, unconfirmed: bool = False) -> tuple[EditionKind, ...]:
-    """The editions that a reporter's scope allows; none while nobody knows whether the reporter is who it says."""
-    return () if unconfirmed else _EDITIONS[scope]
+def editions_of(scope: Scope, purposes: Collection[str], *, unconfirmed: bool = False) -> tuple[EditionKind, ...]:
+    """The editions that a reporter's scope allows, for warning is what they are for.
+
+    None without that purpose, and none while nobody knows whether the reporter is who it says.
+    """
+    return () if unconfirmed or Purpose.WARNING not in purposes else _EDITIONS[scope]
+
+
+_SHARING = [scope.value for scope, editions in _EDITIONS.items() if editions]
+
+
+def shared(case: Any) -> ColumnElement[bool]:
+    """The rows of `case` (the Case model) of which others may know something, by the scope that the reporter chose."""
+    clause: ColumnElement[bool] = case.share_scope.in_(_SHARING) & case.unconfirmed.is_(False)
+    return clause
+
+
+def counted(case: Any) -> ColumnElement[bool]:
+    """Those that may be counted, so that another reporter or reader is told something by the count."""
+    clause: ColumnElement[bool] = shared(case) & case.for_statistics.is_(True)
+    return clause
 
 
 def passing(
@@ -292,8 +311,13 @@ def technical(answers: Mapping[str, Any], edition: EditionKind) -> Technical:
     """The technical answers that `edition` may carry, by name and member."""
     if "T" not in _CLASSES[edition]:
         return Technical()
+    # What kinds of DDoS attack there are, the dictionary says in ids of ATT&CK.
+    vectors = (one for one in answers.get("ddos", {}).get("vectors", ()) if one != "unknown")
     return Technical(
-        tuple((one["id"], one.get("domain") or "enterprise") for one in answers.get("ttps", ())),
+        (
+            *((one["id"], one.get("domain") or "enterprise") for one in answers.get("ttps", ())),
+            *((one, "enterprise") for one in vectors),
+        ),
         tuple(one["kind"] for one in answers.get("malware", ()) if one.get("kind") not in {None, "other", "unknown"}),
         {(one["type"], one["value"]): one["role"] for one in answers.get("iocs", ()) if one.get("role")},
     )
@@ -337,12 +361,15 @@ def stricter(one: TLP, other: TLP) -> TLP:
     return max(one, other, key=lambda tlp: tlp.rank)
 
 
-def k_passes(*, hit: int, registered: int, k: int, population: int) -> bool:
+def k_passes(*, counted: int, hit: int, registered: int, k: int, population: int) -> bool:
     """May a cell be named? At least `k` different organizations hit, `population` registered, half of them at most hit.
 
+    Args:
+        counted: those of the `hit` that allow to be counted. A cell is named on their account alone; that too many were
+            hit holds it back whoever they are, since to leave somebody out would make it look safer than it is.
     Source: k-anonymity with the population rule of the exchange.
     """
-    return hit >= k and registered >= population and 2 * hit <= registered
+    return counted >= k and registered >= population and 2 * hit <= registered
 
 
 def may_say_not_alone(*, others: int) -> bool:

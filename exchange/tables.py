@@ -6,18 +6,27 @@ What an administrator added lies over the packaged rows of the same id (`exchang
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+Rows = Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
+"""Rows by (table, list in it)."""
+
 _FOLDER = Path(__file__).parent / "data"
-_over: dict[str, Any] = {}
+# Each is exchanged whole: another thread sees all of the old tables or all of the new ones.
+_laid: dict[str, Mapping[str, Any]] = {"over": {}}
+_tried: ContextVar[Mapping[str, Any] | None] = ContextVar("tried", default=None)
 
 
 def table(name: str) -> Any:
     """The JSON of `data/<name>.json`. Callers share one copy, and leave it as it is."""
-    return _over[name] if name in _over else packaged(name)
+    tried = _tried.get()
+    over = _laid["over"] if tried is None else tried
+    return over[name] if name in over else packaged(name)
 
 
 @cache
@@ -26,18 +35,30 @@ def packaged(name: str) -> Any:
     return json.loads((_FOLDER / f"{name}.json").read_bytes())
 
 
-def lay_over(added: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], version: str) -> None:
+def lay_over(added: Rows, version: str) -> None:
     """Put rows over those of the same id, in the place of all that were laid over before.
 
     Args:
-        added: rows by (table, list in it).
         version: what is added to the version of each table that it changes; empty without rows.
     """
+    _laid["over"] = _over(added, version)
+
+
+@contextmanager
+def tried(added: Rows) -> Iterator[None]:
+    """The tables as `lay_over` would make them, inside the block and in this thread alone."""
+    before = _tried.set(_over(added, "tried"))
+    try:
+        yield
+    finally:
+        _tried.reset(before)
+
+
+def _over(added: Rows, version: str) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for (name, kind), rows in added.items():
         if rows:
             whole = made.setdefault(name, {**packaged(name), "version": f"{packaged(name)['version']}+{version}"})
             by_id = {row["id"]: row for row in [*whole[kind], *rows]}
             whole[kind] = list(by_id.values())
-    _over.clear()
-    _over.update(made)
+    return made

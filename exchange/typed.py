@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -36,26 +36,30 @@ _MOST = 10**12
 # --- from a form ---------------------------------------------------------------------------------------
 
 
-def to_answers(fields: Iterable[Row], typed: Typed) -> Answers:
-    """What was typed, as a JSON Merge Patch for `updates.merged`: a question left blank is null."""
-    return _Reading(typed).patch(fields)
+def to_answers(fields: Iterable[Row], typed: Typed, *, today: date) -> Answers:
+    """What was typed, as a JSON Merge Patch for `updates.merged`: a question left blank is null.
+
+    Args:
+        today: when it was typed, for dates without a year.
+    """
+    return _Reading(typed, today).patch(fields)
 
 
-def problems(fields: Iterable[Row], typed: Typed) -> list[Problem]:
+def problems(fields: Iterable[Row], typed: Typed, *, today: date) -> list[Problem]:
     """What cannot be read, by the name of its question: `pd_subject_count`, `affected_services.0.users_affected`."""
-    reading = _Reading(typed)
+    reading = _Reading(typed, today)
     reading.patch(fields)
     return reading.problems
 
 
 def tidied(fields: Iterable[Row], typed: Typed) -> Pairs:
     """What was typed into these fields and nothing else: without blanks, the rows of tables numbered from 0."""
-    reading = _Reading(typed)
-    return dict(pair for field in fields for pair in reading.pairs(field, field["id"], field["id"]))
+    form = _Form(typed)
+    return dict(pair for field in fields for pair in form.pairs(field, field["id"], field["id"]))
 
 
-class _Reading:
-    """One form, while it is read."""
+class _Form:
+    """What was typed, by question and row."""
 
     def __init__(self, typed: Typed) -> None:
         said = {name: [_unix(value) for value in values if value.strip()] for name, values in typed.items()}
@@ -63,14 +67,10 @@ class _Reading:
         self._rows: dict[str, set[int]] = {}
         for match in filter(None, map(_ROW.fullmatch, self._typed)):
             self._rows.setdefault(match[1], set()).add(int(match[2]))
-        self.problems: list[Problem] = []
-
-    def patch(self, fields: Iterable[Row]) -> Answers:
-        return {field["id"]: self._value(field, field["id"], patch=True) for field in fields}
 
     def pairs(self, field: Row, name: str, new_name: str) -> Iterator[tuple[str, list[str]]]:
         if field["input"] == "table":
-            for number, row in enumerate(self._rows_of(field, name)):
+            for number, row in enumerate(self.rows_of(field, name)):
                 for item in field["items"]:
                     yield from self.pairs(item, f"{row}.{item['id']}", f"{new_name}.{number}.{item['id']}")
         elif field["input"] == "group":
@@ -87,13 +87,31 @@ class _Reading:
     def all(self, name: str) -> list[str]:
         return self._typed.get(name, [])
 
+    def rows_of(self, field: Row, name: str) -> list[str]:
+        """The names of the rows in which something was typed."""
+        boxes = [f"{item['id']}{box}" for item in field["items"] for box in _boxes(item)]
+        rows = (f"{name}.{number}" for number in sorted(self._rows.get(name, ())))
+        return [row for row in rows if any(f"{row}.{box}" in self._typed for box in boxes)]
+
+
+class _Reading(_Form):
+    """One form, while it is read."""
+
+    def __init__(self, typed: Typed, today: date) -> None:
+        super().__init__(typed)
+        self.today = today
+        self.problems: list[Problem] = []
+
+    def patch(self, fields: Iterable[Row]) -> Answers:
+        return {field["id"]: self._value(field, field["id"], patch=True) for field in fields}
+
     def refuse(self, name: str, typed: str, code: str, **params: object) -> str:
         self.problems.append(Problem(name, code, params))
         return typed
 
     def _value(self, field: Row, name: str, *, patch: bool = False) -> Any:
         if field["input"] == "table":
-            return [self._record(field, row) for row in self._rows_of(field, name)] or None
+            return [self._record(field, row) for row in self.rows_of(field, name)] or None
         if field["input"] == "group":
             given = self._record(field, name)
             return {item["id"]: given.get(item["id"]) for item in field["items"]} if given and patch else given or None
@@ -102,12 +120,6 @@ class _Reading:
     def _record(self, field: Row, name: str) -> Answers:
         members = ((item["id"], self._value(item, f"{name}.{item['id']}")) for item in field["items"])
         return {member: value for member, value in members if value is not None}
-
-    def _rows_of(self, field: Row, name: str) -> list[str]:
-        """The names of the rows in which something was typed."""
-        boxes = [f"{item['id']}{box}" for item in field["items"] for box in _boxes(item)]
-        rows = (f"{name}.{number}" for number in sorted(self._rows.get(name, ())))
-        return [row for row in rows if any(f"{row}.{box}" in self._typed for box in boxes)]
 
 
 def _boxes(field: Row) -> tuple[str, ...]:
@@ -144,6 +156,10 @@ def _lines(form: _Reading, _field: Row, name: str) -> object:
     return [line.strip() for line in form.one(name).split("\n") if line.strip()] or None
 
 
+def _recognised(form: _Reading, _field: Row, name: str) -> object:
+    return [line.strip() for text in form.all(name) for line in text.split("\n") if line.strip()] or None
+
+
 def _option(form: _Reading, field: Row, name: str) -> object:
     return _chosen(field, form.one(name)) if form.all(name) else None
 
@@ -159,32 +175,36 @@ def _options(form: _Reading, field: Row, name: str) -> object:
     return [_shaped(word, field["pattern"]) for word in words if word] or None
 
 
-def _date(form: _Reading, _field: Row, name: str) -> object:
+def _day(form: _Reading, field: Row, typed: str) -> date | None:
+    return read_date(typed, form.today, ahead=field.get("future", False))
+
+
+def _date(form: _Reading, field: Row, name: str) -> object:
     typed = form.one(name)
     if not typed:
         return None
-    day = read_date(typed)
+    day = _day(form, field, typed)
     return day.isoformat() if day else form.refuse(name, typed, "bad-date")
 
 
-def _datetime(form: _Reading, _field: Row, name: str) -> object:
+def _datetime(form: _Reading, field: Row, name: str) -> object:
     day, clock = form.one(f"{name}.date").strip(), form.one(f"{name}.time").strip()
     if not day and not clock:
         return None
     if not clock and form.one(f"{name.removesuffix('_at')}_fidelity") == "day":
         clock = "00:00"
-    if found := _moment(day, clock):
-        return found.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    no_time = not clock and read_date(day) is not None
+    if found := _moment(form, field, day, clock):
+        return found.isoformat().replace("+00:00", "Z")
+    no_time = not clock and _day(form, field, day) is not None
     return form.refuse(name, f"{day} {clock}".strip(), "time-missing" if no_time else "bad-time")
 
 
-def _moment(day: str, clock: str) -> datetime | None:
+def _moment(form: _Reading, field: Row, day: str, clock: str) -> datetime | None:
     """The moment that two boxes tell, in UTC; seconds count only where they are typed in full."""
-    exact, known_day = _SECONDS.fullmatch(unicodedata.normalize("NFKC", clock)), read_date(day)
-    text = f"{known_day}T{exact[1]:0>2}{exact[2]}+09:00" if exact and known_day else moment(day, clock)
+    exact, known_day = _SECONDS.fullmatch(unicodedata.normalize("NFKC", clock)), _day(form, field, day)
+    typed = moment(day, clock, form.today, ahead=field.get("future", False))
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(f"{known_day}T{exact[1]:0>2}{exact[2]}+09:00" if exact and known_day else typed)
         return found.astimezone(UTC) if found.tzinfo else None
     except (ValueError, OverflowError):
         return None
@@ -248,6 +268,7 @@ _READERS: Mapping[str, Callable[[_Reading, Row, str], object]] = {
     "text": _text,
     "textarea": _text,
     "lines": _lines,
+    "recognised": _recognised,
     "datetime": _datetime,
     "date": _date,
     "integer": _integer,
@@ -318,6 +339,7 @@ _WRITERS: Mapping[str, Callable[[Row, Any], list[str]]] = {
     "checkboxes": _as_boxes,
     "codes": _as_boxes,
     "lines": lambda _, value: ["\n".join(value)],
+    "recognised": lambda _, value: list(value),
     "number": _as_decimal,
     "count": _as_count,
     "yesno": lambda _, value: [_YES_NO[value]],

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
-from exchange import conditions, form
-from exchange.answer_types import LISTED, Past, Phone, Text, Time, chosen, wrong
+from exchange import conditions, form, listed
+from exchange.answer_types import LISTED, Moment, Past, Phone, Text, Time, chosen, within, wrong
 from exchange.errors import Invalid, Problem
 from exchange.form import FIELDS, QUICK, Profile
 from exchange.tables import table
@@ -117,6 +117,14 @@ def _text(field: Row) -> Any:
     return Annotated[Text, Field(max_length=field.get("max_length", 400 if field["input"] == "text" else _LONGEST))]
 
 
+def _time(field: Row) -> Any:
+    if "max_days" in field:
+        return Annotated[Time, within(field["max_days"])]
+    if field.get("future"):
+        return Time
+    return Moment if field.get("near") else Past
+
+
 def _number(kind: Any) -> Callable[[Row], Any]:
     def made(field: Row) -> Any:
         bounds = {"ge": field.get("min", 0), "le": field.get("max", _MOST)}
@@ -133,7 +141,7 @@ _TYPES: Mapping[str, Callable[[Row], Any]] = {
     "text": _text,
     "textarea": _text,
     "lines": lambda field: _listed_type(Annotated[Text, Field(max_length=field.get("max_length", 1000))], _MOST_LINES),
-    "datetime": lambda field: Time if field.get("future") else Past,
+    "datetime": _time,
     "date": lambda _: Annotated[date, BeforeValidator(_day)],
     "integer": _number(int),
     "number": _number(float),
@@ -185,11 +193,12 @@ def merged(before: Answers, changes: object, *, profile: Profile, now: datetime)
     kept: Answers = {}
     for model, answers in ((form.QuickReport, quick), (Later, later)):
         try:
-            found = form.checked(model, answers, profile=profile, now=now)
+            found = form.checked(model, answers, profile=profile, now=now, known=before)
             kept |= _without_empty(found.model_dump(mode="json", exclude_none=True))
         except Invalid as error:
             problems += error.problems
-    problems += _out_of_order(kept)
+    problems += out_of_order(kept)
+    problems += listed.problems(kept.get("iocs", ()), before.get("iocs", ()))
     if problems:
         raise Invalid(problems)
     return kept
@@ -213,16 +222,27 @@ def _without_empty(answers: Answers) -> Answers:
     return {name: value for name, value in answers.items() if value not in ("", [], {})}
 
 
-def _out_of_order(answers: Answers) -> Iterator[Problem]:
-    """Times that come before what they must follow."""
-    for name, field in FIELDS.items():
-        earlier = answers.get(field.get("not_before", ""))
-        if earlier and name in answers and _moment(answers[name]) < _moment(earlier):
-            yield Problem(name, "out-of-order", {"field": field["not_before"]})
+def out_of_order(answers: Answers) -> list[Problem]:
+    """Times that come before what they must follow, each field once: `ddos.ended_at`, `affected_services.end`."""
+    found = _out_of_order(FIELDS, answers, "")
+    return list({problem.field: problem for problem in found}.values())
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _out_of_order(fields: Mapping[str, Row], answers: Answers, path: str) -> Iterator[Problem]:
+    for name in (name for name in fields if name in answers):
+        if "items" in fields[name]:
+            inner = {item["id"]: item for item in fields[name]["items"]}
+            for record in answers[name] if fields[name]["input"] == "table" else [answers[name]]:
+                yield from _out_of_order(inner, record, f"{path}{name}.")
+        earlier = _nearest_before(fields, name, answers)
+        if earlier and datetime.fromisoformat(answers[name]) < datetime.fromisoformat(answers[earlier]):
+            yield Problem(path + name, "out-of-order", {"field": path + earlier})
+
+
+def _nearest_before(fields: Mapping[str, Row], name: str, answers: Answers) -> str | None:
+    """The nearest of those that this one must follow which has an answer."""
+    earlier = fields[name].get("not_before")
+    return earlier if earlier is None or earlier in answers else _nearest_before(fields, earlier, answers)
 
 
 # --- what there is to ask ------------------------------------------------------------------------------

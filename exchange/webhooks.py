@@ -63,12 +63,14 @@ def register(db: Session, url: object, *, by: Viewer, now: datetime, this_machin
     if not may_report_on(by, organization_id=own.id):
         raise NotPermitted("only a reporter registers webhooks")
     address = _checked(url, this_machine=this_machine)
-    if len(of_organization(db, by)) >= MOST:
+    if len(of_organization(db, by, now=now)) >= MOST:
         raise Invalid([Problem("url", "too-many-webhooks", {"max": MOST})])
-    webhook = Webhook(id=uuid4(), organization_id=own.id, url=address, created_at=now)
+    webhook = Webhook(id=uuid4(), organization_id=own.id, person_id=by.person_id, key_id=by.key_id, created_at=now)
+    webhook.sealed_url = vault_of(db).seal(address.encode(), at=f"webhook.url:{webhook.id}")
     secret = _PREFIX + secrets.token_urlsafe(32)
     webhook.sealed_secret = vault_of(db).seal(secret.encode(), at=f"webhook:{webhook.id}")
     db.add(webhook)
+    db.flush()
     audit.record(db, "webhook.added", by=by, subject=webhook.id, now=now)
     return webhook, secret
 
@@ -81,17 +83,34 @@ def _checked(url: object, *, this_machine: bool) -> str:
     return str(url)
 
 
-def of_organization(db: Session, by: Viewer) -> Sequence[Webhook]:
+def of_organization(db: Session, by: Viewer, *, now: datetime) -> Sequence[Webhook]:
     """The webhooks of the organization of `by`, the oldest first."""
     if by.organization_id is None or not may_report_on(by, organization_id=by.organization_id):
         return []
-    rows = select(Webhook).where(Webhook.organization_id == by.organization_id, Webhook.revoked_at.is_(None))
-    return db.scalars(rows.order_by(Webhook.created_at, Webhook.id)).all()
+    return _standing_at(db, by.organization_id, now)
+
+
+def _standing_at(db: Session, organization_id: UUID, now: datetime) -> list[Webhook]:
+    rows = select(Webhook).where(Webhook.organization_id == organization_id, Webhook.revoked_at.is_(None))
+    return [one for one in db.scalars(rows.order_by(Webhook.created_at, Webhook.id)).unique() if _stands(one, now)]
+
+
+def _stands(webhook: Webhook, now: datetime) -> bool:
+    """As long as whoever registered it could do so again: the account reports, and its key opens something."""
+    maker, key = accounts.viewer_of(webhook.person), webhook.key
+    if webhook.revoked_at or not webhook.person.active or (key and (key.revoked_at or key.expires_at <= now)):
+        return False
+    return may_report_on(maker, organization_id=webhook.organization_id)
+
+
+def url_of(db: Session, webhook: Webhook) -> str:
+    """Where its messages go: a host of the organization, which its case numbers must not lie beside."""
+    return vault_of(db).unseal(webhook.sealed_url, at=f"webhook.url:{webhook.id}").decode()
 
 
 def revoke(db: Session, webhook_id: UUID, *, by: Viewer, now: datetime) -> Webhook:
-    """Nothing is sent there any more, not even what waits. Raises: NotFound."""
-    webhook = next((one for one in of_organization(db, by) if one.id == webhook_id), None)
+    """Nothing is sent there any more, not even what waits; its key or its account gone, neither. Raises: NotFound."""
+    webhook = next((one for one in of_organization(db, by, now=now) if one.id == webhook_id), None)
     if webhook is None:
         raise NotFound("webhook")
     webhook.revoked_at = now
@@ -112,8 +131,7 @@ def last_knock(db: Session, webhook: Webhook, case_id: UUID | None = None) -> Kn
 def on_case_changed(db: Session, case_id: UUID, *, now: datetime) -> int:
     """Leave a message for each webhook that does not know yet how the case stands; returns how many."""
     own = db.get_one(Case, case_id).organization_id
-    listening = select(Webhook).where(Webhook.organization_id == own, Webhook.revoked_at.is_(None))
-    webhooks = db.scalars(listening).all()
+    webhooks = _standing_at(db, own, now)
     if not webhooks:
         return 0
     # Of two that look at once, the second sees what the first left.
@@ -171,16 +189,20 @@ def _editions(db: Session, case: Case) -> list[str]:
 
 def _knock(db: Session, webhook: Webhook, case: Case, stands: Mapping[str, Any], now: datetime) -> bool:
     before = last_knock(db, webhook, case.id)
-    known = orjson.loads(before.body) if before else {}
+    known = orjson.loads(_body_of(db, before)) if before else {}
     changed = [name for name, value in stands.items() if (known.get(name) != value if before else value)]
     if not changed:
         return False
     knock_id = uuid4()
     said = {"id": str(knock_id), "type": _TOPIC, "at": rfc3339(now), "case_id": case.ref, "changed": changed, **stands}
-    body = orjson.dumps(said).decode()
-    db.add(Knock(id=knock_id, webhook_id=webhook.id, case_id=case.id, topic=_TOPIC, body=body, at=now))
+    sealed = vault_of(db).seal(orjson.dumps(said), at=f"knock.body:{knock_id}")
+    db.add(Knock(id=knock_id, webhook_id=webhook.id, case_id=case.id, topic=_TOPIC, sealed_body=sealed, at=now))
     outbox.tell(db, "webhook.due", knock_id, now=now)
     return True
+
+
+def _body_of(db: Session, knock: Knock) -> bytes:
+    return vault_of(db).unseal(knock.sealed_body, at=f"knock.body:{knock.id}")
 
 
 # --- sending -------------------------------------------------------------------------------------------
@@ -209,7 +231,7 @@ def deliver(case: Store, knock_id: UUID, *, clock: Clock, this_machine: bool) ->
     It is tried again then, later each time.
     """
     with case.reading() as db:
-        parcel = _parcel(db, knock_id)
+        parcel = _parcel(db, knock_id, now=clock())
     if parcel is None:
         return True
     # No connection to the database is held meanwhile.
@@ -218,13 +240,13 @@ def deliver(case: Store, knock_id: UUID, *, clock: Clock, this_machine: bool) ->
         return _settle(db, knock_id, status, now=clock())
 
 
-def _parcel(db: Session, knock_id: UUID) -> _Parcel | None:
+def _parcel(db: Session, knock_id: UUID, *, now: datetime) -> _Parcel | None:
     knock = db.get_one(Knock, knock_id)
     webhook = knock.webhook
-    if knock.delivered_at is not None or webhook.revoked_at is not None:
+    if knock.delivered_at is not None or not _stands(webhook, now):
         return None
     secret = vault_of(db).unseal(webhook.sealed_secret, at=f"webhook:{webhook.id}").decode()
-    return _Parcel(webhook.url, knock.body.encode(), secret)
+    return _Parcel(url_of(db, webhook), _body_of(db, knock), secret)
 
 
 def _sent(parcel: _Parcel, *, at: datetime, this_machine: bool) -> int | None:

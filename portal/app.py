@@ -10,6 +10,7 @@ from flask_babel import Babel
 from flask_wtf.csrf import CSRFProtect
 
 from config import Settings
+from config.proxies import BehindProxies
 from exchange.db import vault_of
 from exchange.stores import Stores, open_stores
 from portal import auth, body, errors, headers, health, language, offline_page, shown
@@ -25,6 +26,7 @@ def create_app(settings: Settings) -> Flask:
     """The portal of one installation."""
     app = Flask("portal", root_path=str(_HERE))
     stores = open_stores(settings)
+    app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     app.extensions["settings"], app.extensions["stores"] = settings, stores
     app.config.update(_config(settings, stores))
     Babel(app, locale_selector=language.chosen)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from io import BytesIO
-from threading import BoundedSemaphore
 from typing import IO, Any, BinaryIO, TypeVar
 
 from flask import Flask, Request, current_app, g, request, session
@@ -15,8 +14,11 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from exchange import streams
+from exchange import accounts, streams
 from exchange.errors import CutShort, TooLarge, TooSlow, Unavailable
+from exchange.times import utcnow
+from exchange.turns import Turns
+from portal import current
 
 _API_BYTES = 1_000_000
 _FORM_BYTES = 500_000
@@ -32,7 +34,7 @@ _GIVES_BACK = ("/drafts/", "/reports")
 _FILES_MARK = "takes_files"
 
 # Of bodies with files: each lies in memory as a whole, and once more while it is taken apart.
-_large = BoundedSemaphore(8)
+_large = Turns(8, of_one=2)
 Route = TypeVar("Route", bound=Callable[..., Any])
 
 
@@ -100,13 +102,27 @@ def _limit(announced: int | None) -> int:
         return _API_BYTES
     if _gives_back():
         return _GIVEN_BACK_BYTES
-    if not (_takes_files() and session.get("login")):
+    is_small = announced is not None and announced <= _FORM_BYTES
+    sender = None if is_small or not _takes_files() else _sender()
+    if sender is None:
         return _FORM_BYTES
-    if announced is None or announced > _FORM_BYTES:
-        if not _large.acquire(blocking=False):
-            raise Unavailable("many files come at once")
-        g.holds_a_large_body = True
+    if not _large.take(sender):
+        raise Unavailable("many files come at once")
+    g.sends_a_large_body = sender
     return _FILES_BYTES
+
+
+def _sender() -> Hashable:
+    """Who signed in, if that login still stands; the cookie itself while the database cannot tell."""
+    token = session.get("login")
+    if not token:
+        return None
+    try:
+        with current.case_store().reading() as db:
+            viewer = accounts.viewer_of_login(db, token, now=utcnow())
+    except Unavailable:
+        return str(token)
+    return viewer.person_id if viewer else None
 
 
 def _takes_files() -> bool:
@@ -115,8 +131,8 @@ def _takes_files() -> bool:
 
 
 def _let_go(_error: BaseException | None) -> None:
-    if g.pop("holds_a_large_body", False):
-        _large.release()
+    if sender := g.pop("sends_a_large_body", None):
+        _large.give(sender)
 
 
 def _put(body: bytes) -> None:

@@ -10,8 +10,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from exchange import audit, json_text
-from exchange.accounts import TooManyAttempts
+from exchange import audit, json_text, quotas
 from exchange.errors import (
     Conflict,
     ExchangeError,
@@ -19,6 +18,7 @@ from exchange.errors import (
     NotFound,
     NotPermitted,
     Problem,
+    TooMuch,
     Unavailable,
     Unreadable,
     WrongState,
@@ -34,7 +34,7 @@ _STATUS: dict[type[ExchangeError], int] = {
     WrongState: 409,
     Conflict: 409,
     Invalid: 422,
-    TooManyAttempts: 429,
+    TooMuch: 429,
 }
 
 
@@ -60,7 +60,7 @@ def _known(error: ExchangeError) -> Response:
         lang = language.chosen()
         extra["errors"] = [{"field": p.field, "code": p.code, "message": message(p, lang)} for p in error.problems]
     response = answer(status, error.code, **extra)
-    if isinstance(error, TooManyAttempts):
+    if isinstance(error, TooMuch):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
@@ -145,11 +145,33 @@ def answer(status: int, code: str, **extra: Any) -> Response:
 
 
 def _words(status: int, code: str) -> tuple[str, str]:
-    if code == "expired-form":
-        return _("This form has expired"), _("Go back, reload the page and send it again. Nothing was stored.")
-    if code == "signed-out":
-        return _("You are signed out"), _("Nothing was stored. Sign in, and enter it once more.")
-    known = {
+    known: dict[int | str, tuple[str, str]] = {
+        "expired-form": (
+            _("This form has expired"),
+            _("Go back, reload the page and send it again. Nothing was stored."),
+        ),
+        "signed-out": (_("You are signed out"), _("Nothing was stored. Sign in, and enter it once more.")),
+        "too-fast": (
+            _("Very many reports at once"),
+            _(
+                "Your organisation sent more than %(n)s in a minute. Nothing was stored. Send it again in a minute.",
+                n=quotas.VERSIONS_A_MINUTE,
+            ),
+        ),
+        "case-full": (
+            _("This case takes no more reports"),
+            _(
+                "It has %(n)s versions already. Nothing was stored. Open a new case, and name this one in it.",
+                n=quotas.VERSIONS_OF_A_CASE,
+            ),
+        ),
+        "drafts-full": (
+            _("Your organisation has too many drafts"),
+            _(
+                "It keeps %(n)s at most. Nothing was stored. File or throw away old ones; a report needs no draft.",
+                n=quotas.DRAFTS,
+            ),
+        ),
         400: (_("The request cannot be read"), _("It is not the form or JSON that this address expects.")),
         401: (_("Sign in first"), _("Send your API key as Authorization: Bearer.")),
         403: (_("Not permitted"), _("Your account may not do this.")),
@@ -165,4 +187,4 @@ def _words(status: int, code: str) -> tuple[str, str]:
         503: (_("Not available at the moment"), _("Nothing was stored. Try again in a few seconds.")),
     }
     fault = (_("Something went wrong here"), _("It is our fault, and was logged. Nothing was stored."))
-    return known.get(status, fault)
+    return known.get(code) or known.get(status, fault)

@@ -60,6 +60,10 @@ def _asked(name: str, lang: str) -> tuple[str, dict[str, Any]]:
         return name, {}
     labels = [field["label"][lang]]
     for part in rest:
-        field = next((item for item in field.get("items", ()) if item["id"] == part), field)
-        labels.append(str(int(part) + 1) if part.isdecimal() and len(part) < 6 else field["label"][lang])
+        if part.isdecimal() and len(part) < 6:
+            labels.append(str(int(part) + 1))
+        for item in field.get("items", ()):
+            if item["id"] == part:
+                field = item
+                labels.append(item["label"][lang])
     return " ".join(labels), field

@@ -60,7 +60,7 @@ def _made(app: Flask, settings: Settings, box: Box) -> Page:
     policy = _policy(style, script)
     text = app.jinja_env.get_template("offline_form.html").render(
         words=table("offline"),
-        fields=[field for name, field in form.QUICK.items() if name != "aware_fidelity"],
+        fields=[field for name, field in form.ASKED.items() if name != "aware_fidelity"],
         fidelity=form.QUICK["aware_fidelity"],
         messages=_messages(),
         installation=settings.installation.value,
@@ -89,7 +89,7 @@ def _hash(text: str) -> str:
 
 def _messages() -> dict[str, Any]:
     """What the page says about a wrong answer: the words of the portal, by field and code."""
-    return {name: _of_field(name, field) for name, field in form.QUICK.items() if name != "aware_fidelity"}
+    return {name: _of_field(name, field) for name, field in form.ASKED.items() if name != "aware_fidelity"}
 
 
 def _of_field(name: str, field: dict[str, Any]) -> dict[str, Any]:

@@ -178,11 +178,11 @@ def draft(row: Draft, *, status_url: str) -> Json:
     }
 
 
-def webhook(row: Webhook, last: Knock | None) -> Json:
+def webhook(row: Webhook, url: str, last: Knock | None) -> Json:
     """A webhook, and how the last message to it went."""
     return {
         "id": str(row.id),
-        "url": row.url,
+        "url": url,
         "created_at": rfc3339(row.created_at),
         "revoked_at": _moment(row.revoked_at),
         "failing_since": _moment(row.failing_since),

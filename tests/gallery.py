@@ -93,6 +93,15 @@ def _checked(page: Page) -> None:
     _send(page, ".action-bar button[value=check]", "/reports/check")
 
 
+def _a_new_sector(page: Page) -> None:
+    """Typed in, and shown before it holds."""
+    for name, typed in (("id", "space"), ("ja", "宇宙"), ("en", "Space services"), ("no", "16")):
+        page.fill(f"#s-{name}", typed)
+    page.select_option("#s-ministry", index=1)
+    with page.expect_navigation(url="**/admin/tables/sector"):
+        page.locator("form:has(#s-id) .buttons button").click()
+
+
 _SECTIONS = ("first", "timeline", "impact", "systems", "technique", "ransomware", "response", "cause", "sharing")
 _codes: list[str] = []
 
@@ -154,6 +163,7 @@ LOOKS = [
     Look("phone-form", ANALYST, "/desk/phone/organizations/ORG-001", "phone.new"),
     Look("feed", REPORTER, "/feed", "feed.show"),
     Look("tables", ADMIN, "/admin/tables", "tables.show"),
+    Look("tables-check", ADMIN, "/admin/tables", "tables.add", _a_new_sector),
     Look("emergency", "", "/emergency", "emergency.show"),
     Look("emergency-received", "", "/emergency", "emergency.received", _in_an_emergency),
     Look("emergency-codes", REPORTER, "/emergency/codes", "emergency.codes"),

@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from exchange import alike
+from exchange import alike, carrying, incidents
+from exchange.incidents import Filing
 from exchange.models import Case
 from exchange.sharing import Viewer
 from exchange.stores import Stores
+from exchange.times import JST
 from tests.make import make_organization, make_report, make_viewer
 
-HOURS_AGO = timedelta(hours=1)
+A_DAY = timedelta(days=1)
 
 
 def make_case(db: Session, now: datetime, *, by: Viewer | None = None, **answers: Any) -> Case:
-    return make_report(
-        db, by or make_viewer(db, make_organization(db)), now=now - HOURS_AGO, **given(now, answers)
-    ).case
+    return make_report(db, by or make_viewer(db, make_organization(db)), now=now - A_DAY, **given(now, answers)).case
 
 
 def given(now: datetime, answers: dict[str, Any]) -> dict[str, Any]:
@@ -72,8 +72,44 @@ def test_another_kind_and_another_week_are_not_the_same(stores: Stores, now: dat
         assert not alike.others_too(db, own, now=now)
         for _ in range(3):
             make_case(db, now)
-        assert alike.others_too(db, own, now=now + timedelta(hours=70))
-        assert not alike.others_too(db, own, now=now + timedelta(hours=72))
+        assert alike.others_too(db, own, now=now + 2 * A_DAY)
+        assert not alike.others_too(db, own, now=now + 3 * A_DAY)
+
+
+def test_what_is_said_changes_at_midnight_and_tells_nobody_when_others_reported(stores: Stores, now: datetime) -> None:
+    with stores.case.transaction() as db:
+        own = make_case(db, now)
+        for hours in (1, 2, 3):
+            make_case(db, now + A_DAY - timedelta(hours=hours))
+        midnight = datetime(2026, 11, 22, tzinfo=JST)
+        assert not alike.others_too(db, own, now=midnight - timedelta(seconds=1))
+        assert alike.others_too(db, own, now=midnight)
+
+
+def test_who_corrects_the_kind_is_told_of_the_kind_that_was_reported_first(stores: Stores, now: datetime) -> None:
+    with stores.case.transaction() as db:
+        reporter = make_viewer(db, make_organization(db))
+        own = make_case(db, now, by=reporter)
+        for _ in range(3):
+            make_case(db, now, incident_kind="ddos")
+    correction = Filing("correction", "api", reporter)
+    carrying.file(stores, own.ref, {"incident_kind": "ddos"}, correction, clock=lambda: now)
+    with stores.case.reading() as db:
+        case = incidents.find(db, own.ref, reporter)
+        assert case.incident_kind == "ddos" and not alike.others_too(db, case, now=now)
+
+
+def test_who_allows_no_statistics_is_not_counted(stores: Stores, now: datetime) -> None:
+    with stores.case.transaction() as db:
+        own, other = make_case(db, now), make_viewer(db, make_organization(db))
+        theirs = make_case(db, now, by=other)
+        for _ in range(2):
+            make_case(db, now)
+        assert alike.others_too(db, own, now=now)
+    purposes = {"permitted_purposes": ["response", "warning"]}
+    carrying.file(stores, theirs.ref, purposes, Filing("zokuhou", "api", other), clock=lambda: now)
+    with stores.case.reading() as db:
+        assert not alike.others_too(db, own, now=now)
 
 
 @pytest.mark.parametrize("kind", ["other", "unknown"])

@@ -22,12 +22,13 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from config import Settings
-from exchange import accounts, carrying, form, incidents
+from exchange import accounts, carrying, drafts, form, incidents, quotas
+from exchange.errors import WrongState
 from exchange.models import ApiKey, CaseBase, Organization
 from exchange.sharing import Kind, Role
 from exchange.stores import Stores
 from portal import auth
-from portal.api import reports
+from portal.api import cases, reports
 from portal.app import create_app
 from tests.conftest import NOW, _settings
 from tests.make import SAMPLES, Clock, make_answers, make_organization, make_report, make_viewer, sample
@@ -576,6 +577,62 @@ def test_a_bug_says_so_and_nothing_of_what_it_was(alice: Caller, monkeypatch: py
     assert count_rows(alice.app) == before
 
 
+# --- much at once --------------------------------------------------------------------------------------
+
+
+def _patch(alice: Caller, ref: str, **changes: object) -> TestResponse:
+    path = f"/api/v1/cases/{ref}"
+    return alice.app.test_client().patch(path, json=changes, headers={"Authorization": f"Bearer {alice.key}"})
+
+
+def test_a_loop_is_slowed_down_and_neither_its_colleagues_nor_others_are(
+    alice: Caller, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "utcnow", clock)
+    monkeypatch.setattr(quotas, "VERSIONS_A_MINUTE", 3)
+    first = alice.post(make_answers(), Idempotency_Key="k")
+    ref = first.json["case_id"] if first.json else ""
+    statuses = ("recovered", "ongoing", "contained")
+    answers = [_patch(alice, ref, current_status=status) for status in statuses]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    before = count_rows(alice.app)
+    for answer in (answers[-1], alice.post(make_answers())):
+        assert refused(answer, 429)["code"] == "too-fast" and answer.headers["Retry-After"] == "60"
+    assert count_rows(alice.app) == before
+    assert alice.post(make_answers(), Idempotency_Key="k").json == first.json
+    assert make_caller(alice.app).post(make_answers()).status_code == 201
+    with _stores(alice.app).case.transaction() as db:
+        colleague = make_viewer(db, db.get_one(Organization, alice.organization.id))
+        quick = incidents.read(db, make_answers(), by=colleague, now=NOW)
+        for via in ("web", "phone", "emergency", "offline"):
+            incidents.report(db, quick, by=colleague, via=via, now=NOW)
+    clock.now += timedelta(minutes=1)
+    assert alice.post(make_answers()).status_code == 201
+
+
+def test_a_case_and_the_drafts_of_an_organization_have_an_end(alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotas, "VERSIONS_OF_A_CASE", 2)
+    monkeypatch.setattr(quotas, "DRAFTS", 2)
+    ref = alice.post(make_answers()).json["case_id"]  # type: ignore[index]
+    assert _patch(alice, ref, current_status="recovered").status_code == 201
+    full = refused(_patch(alice, ref, current_status="ongoing"), 409)
+    assert full["code"] == "case-full" and "2" in full["detail"]
+    assert alice.post(make_answers()).status_code == 201
+    waiting = [alice.app.test_client().post(f"{REPORTS}?confirm=false", **_as(alice)) for _ in range(3)]
+    assert [answer.status_code for answer in waiting] == [202, 202, 409]
+    assert refused(waiting[-1], 409)["code"] == "drafts-full"
+    with _stores(alice.app).case.transaction() as db:
+        person = make_viewer(db, db.get_one(Organization, alice.organization.id))
+        for _ in range(2):
+            drafts.start(db, by=person, stage="sokuhou", now=NOW)
+        with pytest.raises(WrongState):
+            drafts.start(db, by=person, stage="sokuhou", now=NOW)
+
+
+def _as(alice: Caller) -> dict[str, Any]:
+    return {"json": make_answers(), "headers": {"Authorization": f"Bearer {alice.key}"}}
+
+
 # --- what others have thought of -----------------------------------------------------------------------
 
 
@@ -595,8 +652,10 @@ def test_no_file_of_the_json_abuse_corpus_breaks_or_files_anything(
 
 
 def test_naughty_strings_are_words_like_any_other(fast_alice: Caller, testdata: Callable[[str], Path]) -> None:
-    for text in json.loads(testdata("abuse/naughty-strings-even.json").read_text(encoding="utf-8")):
-        answer = fast_alice.post(make_answers(summary=text[:400], ioc_paste=text))
+    strings = json.loads(testdata("abuse/naughty-strings-even.json").read_text(encoding="utf-8"))
+    callers = [make_caller(fast_alice.app) for _ in strings[:: quotas.VERSIONS_A_MINUTE]]
+    for n, text in enumerate(strings):
+        answer = callers[n // quotas.VERSIONS_A_MINUTE].post(make_answers(summary=text[:400], ioc_paste=text))
         assert answer.status_code in {201, 422}, text
 
 

@@ -165,6 +165,7 @@ WRONG: list[tuple[object, list[str]]] = [
     ({"share_scope": "everybody"}, ["share_scope"]),
     ({"iocs": [{"type": "ipv4-addr"}]}, ["iocs.value"]),
     ({"iocs": {"type": "ipv4-addr", "value": "x"}}, ["iocs"]),
+    ({"iocs": [{"type": "mutex", "value": "x"}, {"type": "ipv4-addr", "value": "not an ip"}]}, ["iocs.1.value"]),
     ({"iocs": [{"type": "url", "value": "x"}] * 1001}, ["iocs"]),
     ({"ransomware": []}, ["ransomware"]),
     ({"pd_subject_count": -1}, ["pd_subject_count"]),
@@ -365,7 +366,7 @@ def test_a_draft_holds_the_first_page_as_a_person_would_have_typed_it(alice: Mem
         row = db.scalars(sa.select(Draft)).unique().one()
         assert viewer and (str(row.id), row.machine, row.stage) == (draft_id, True, "sokuhou")
         typed = drafts.find(db, row.id, viewer).typed
-    read = form.from_form(typed)
+    read = form.from_form(typed, today=NOW.date())
     assert read.pop("aware_at") == aware_at.astimezone(JST).isoformat()
     assert read == {name: value for name, value in sent.items() if name != "aware_at"} | {"aware_fidelity": "minute"}
 

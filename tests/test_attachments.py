@@ -25,13 +25,14 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, Num
 from sqlalchemy import select
 
 from config import Settings
-from exchange import attachments, findings, incidents
+from exchange import accounts, attachments, findings, incidents
 from exchange.attachment_kinds import Refused, TooBig, Unsupported
 from exchange.attachment_reading import read
 from exchange.errors import NotFound
-from exchange.models import Attachment, AuditEntry, ReportVersion
+from exchange.models import Attachment, AuditEntry, Login, Person, ReportVersion
 from exchange.sharing import Kind, Role, Viewer
 from exchange.stores import Stores
+from exchange.turns import Turns
 from portal.app import create_app
 from tests.conftest import NOW
 from tests.make import make_answers, make_organization, make_report, make_viewer
@@ -308,6 +309,35 @@ def test_a_pdf_that_cannot_be_read_is_refused_and_costs_little() -> None:
     assert _refused("a.pdf", b"%PDF-1.7\nnothing of the kind")[1] == "damaged"
     assert _refused("a.pdf", b"%PDF-1.7\n" + b"1 0 obj\n" * 30_000)[1] in {"too-complex", "damaged"}
     assert _refused("a.pdf", _bomb())[1] in {"too-complex", "damaged"}
+
+
+def test_a_pdf_that_finds_others_being_read_is_refused_alone_and_can_be_sent_again(app: Flask) -> None:
+    from exchange import attachment_pdf
+
+    client = _signed_in(app)
+    with app.extensions["stores"].case.reading() as db:
+        own = db.scalars(select(Person)).one().organization_id
+    token = _token(client.get("/reports/new").text)
+    assert attachment_pdf._turns.take(own)
+    try:
+        files = [_sent("a.pdf", make_pdf()), _sent("b.txt", b"words")]
+        answer = client.post("/reports/check", data=_typed(csrf_token=token, attachment=files))
+        assert answer.status_code == 422 and "少し待ってから" in answer.text and len(_attached(answer.text)) == 1
+        assert client.post("/reports", data=_typed(csrf_token=token, idempotency_key="k")).status_code == 303
+        assert read("a.pdf", make_pdf(), whose="another").kind == "pdf"
+    finally:
+        attachment_pdf._turns.give(own)
+    again = client.post("/attachments", data={"csrf_token": token, "attachment": _sent("a.pdf", make_pdf())})
+    assert again.status_code == 201
+
+
+def test_a_turn_is_taken_from_nobody_else() -> None:
+    turns = Turns(2, of_one=1)
+    assert turns.take("a") and not turns.take("a")
+    assert turns.take("b") and not turns.take("c")
+    turns.give("a")
+    assert turns.take("c") and not turns.take("a")
+    assert set(turns._held) == {"b", "c"}
 
 
 def _bomb() -> bytes:
@@ -668,13 +698,41 @@ def test_a_few_large_bodies_at_once_are_enough(app: Flask) -> None:
     client = _signed_in(app)
     token = _token(client.get("/reports/new").text)
     assert [_large(client, "/attachments", token, 600_000 + n).status_code for n in range(9)] == [201] * 9
-    for _ in range(8):
-        assert body._large.acquire(blocking=False)
+    for other in range(8):
+        assert body._large.take(other)
     try:
         assert _large(client, "/attachments", token, 600_000).status_code == 503
     finally:
-        body._large.release(8)
+        for other in range(8):
+            body._large.give(other)
     assert _large(client, "/attachments", token, 600_000).status_code == 201
+
+
+def test_one_person_sends_two_large_bodies_at_once_and_leaves_room_for_others(app: Flask) -> None:
+    from portal import body
+
+    client, other = _signed_in(app), _signed_in(app)
+    with app.extensions["stores"].case.reading() as db:
+        person_id = db.scalars(select(Login).order_by(Login.created_at)).first().person_id
+    token, others = (_token(one.get("/reports/new").text) for one in (client, other))
+    assert body._large.take(person_id) and body._large.take(person_id)
+    try:
+        assert _large(client, "/attachments", token, 600_000).status_code == 503
+        assert _large(other, "/attachments", others, 600_000).status_code == 201
+        assert (
+            client.post("/attachments", data={"csrf_token": token, "attachment": _sent("a", b"x")}).status_code == 201
+        )
+    finally:
+        for _ in range(2):
+            body._large.give(person_id)
+
+
+def test_a_cookie_whose_login_is_over_takes_no_place_of_large_bodies(app: Flask) -> None:
+    client = _signed_in(app)
+    token = _token(client.get("/reports/new").text)
+    with app.extensions["stores"].case.transaction() as db:
+        accounts.end(db, db.scalars(select(Person)).one(), now=NOW)
+    assert _large(client, "/attachments", token, 600_000).status_code == 413
 
 
 def test_a_form_of_too_many_parts_is_refused_on_a_page(app: Flask) -> None:

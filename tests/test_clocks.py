@@ -11,6 +11,7 @@ import icalendar
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from config import Settings
 from exchange import accounts, boards, clocks, incidents
@@ -18,10 +19,12 @@ from exchange.boards import in_words
 from exchange.clocks import Urgency
 from exchange.errors import Unavailable
 from exchange.incidents import Filing
-from exchange.models import Case, Organization, Person
+from exchange.models import Case, Delivery, Organization, Person
 from exchange.sharing import Kind, Role, Viewer
 from exchange.stores import Stores
+from exchange.tables import lay_over
 from portal.app import create_app
+from portal.web import previews
 from tests.conftest import NOW
 from tests.make import Clock, make_organization, make_report, make_viewer
 
@@ -110,6 +113,39 @@ def test_an_update_meets_the_deadline_that_asks_for_one(stores: Stores) -> None:
         incidents.update(db, held, {"current_status": "contained"}, Filing("zokuhou", "web", reporter), now=later)
         kinds = {row.urgency for row in boards.of_case(db, held, now=later) if row.deadline.met_by == "update"}
     assert kinds == {Urgency.MET}
+
+
+def test_a_correction_is_no_news_of_the_case(stores: Stores) -> None:
+    """Another telephone number, or another consent, is not the follow-up that an authority waits for."""
+    reporter, case = make_leak(stores)
+    follow = ("fsa", "follow")
+    with stores.case.transaction() as db:
+        held = incidents.hold(db, case.id)
+        for stage, changes, urgency, mark in (
+            ("correction", {"callback": "+81399999999"}, Urgency.RUNNING, ""),
+            ("correction", {"share_scope": "legal-only"}, Urgency.RUNNING, ""),
+            ("zokuhou", {"current_status": "contained"}, Urgency.MET, "met"),
+        ):
+            shown = previews.of(db, held, changes, stage, by=reporter, now=NOW)["dues"]
+            assert {(due.clock.regime, due.clock.stage): due.mark for due in shown}[follow] == mark, stage
+            incidents.update(db, held, changes, Filing(stage, "web", reporter), now=NOW)
+            rows = {(one.deadline.regime, one.deadline.stage): one.urgency for one in boards.of_case(db, held, now=NOW)}
+            assert rows[follow] is urgency, stage
+
+
+def test_a_case_that_collects_a_recipient_by_two_ways_is_filed(stores: Stores) -> None:
+    """The rule names the ministry by its id, which is the ministry of the sector as well."""
+    added = {"to": ["fsa", "ministry"], "id": "twice", "ja": "追加", "en": "Added", "when": {"all": []}}
+    words = {"law": {"ja": "法", "en": "Law"}, "reason": {"ja": "理由", "en": "Reason"}}
+    lists = {"stages": [], "otherwise": [], "regime": True, "purpose": "response"}
+    lay_over({("rules", "rules"): [added | words | lists]}, "test")
+    try:
+        _, case = make_leak(stores)
+    finally:
+        lay_over({}, "")
+    with stores.case.reading() as db:
+        told = db.scalars(select(Delivery.recipient)).all()
+    assert case.ref and sorted(told) == ["cao-cyber", "fsa", "nco", "ppc"]
 
 
 def test_a_closed_case_presses_nobody(stores: Stores) -> None:
@@ -304,8 +340,9 @@ def test_the_receipt_and_the_case_say_that_one_is_not_alone(
     stores: Stores, clock: Clock, browser: Callable[[Viewer], FlaskClient]
 ) -> None:
     reporter, case = make_leak(stores, share_scope="council-anon")
+    clock.now += timedelta(days=1)
     client, paths = browser(reporter), (f"/cases/{case.ref}", f"/cases/{case.ref}/receipt")
-    words = "過去72時間に、同じ種類の報告が他にもありました。"
+    words = "きのうまでの3日間に、同じ種類の報告が他にもありました。"
     for expected in (False, False, False, True):
         assert [words in client.get(path).get_data(as_text=True) for path in paths] == [expected, expected]
         make_leak(stores, share_scope="council-anon")

@@ -38,7 +38,8 @@ Row = Mapping[str, Any]
 DOCUMENTS: list[str] = [row["id"] for row in table("documents")["documents"]]
 ALL = frozenset(DOCUMENTS)
 FORMS = frozenset({"common-1", "common-2", "common-3"})
-SECTOR = frozenset({"electricity", "telecom"})
+ACCIDENT = frozenset({"electricity", "gas"})
+SECTOR = ACCIDENT | {"telecom"}
 
 
 def but(*names: str) -> frozenset[str]:
@@ -54,16 +55,16 @@ SHOWN_IN: list[tuple[frozenset[str], str]] = [
     (but("police"), "service_impact affected_services"),
     (but("police", "ppc"), "users_affected_total sector_extra physical_impact"),
     (FORMS | {"act", "ci-info"}, "service_level_breach"),
-    (but("electricity"), "system_class affected_assets"),
+    (but(*ACCIDENT), "system_class affected_assets"),
     (FORMS | {"act"}, "designated_asset"),
-    (but("electricity", "telecom"), "personal_data"),
+    (but(*SECTOR), "personal_data"),
     (
         FORMS | {"act", "ppc", "police"},
         "pd_aware_at pd_item_kinds pd_items_ja pd_subject_count pd_sensitive pd_financial_risk pd_malicious pd_number"
         " entrusted secondary_damage_ja",
     ),
     (frozenset({"telecom"}), "telecom_secrecy"),
-    (frozenset({"electricity"}), "accident_known_at"),
+    (ACCIDENT, "accident_known_at"),
     (but("common-1"), "attack_vector_kind attack_vector"),
     (frozenset({"common-2", "common-3", "act", "ci-info", "police"}), "iocs ioc_paste hunting log_availability"),
     (FORMS | {"act", "ppc"}, "ttps malware"),
@@ -103,6 +104,7 @@ _ANSWERS: Mapping[str, Any] = {
     "text": "短い文",
     "textarea": "一つ目の文です。\n二つ目の文です。",
     "lines": ["はじめの一件", "次の一件"],
+    "recognised": ["203.0.113.45", "bad.example"],
     "codes": ["KR", "TW"],
     "datetime": "2026-11-03T20:12:00Z",
     "date": "2026-12-01",
@@ -214,7 +216,7 @@ def test_a_document_is_filled_from_the_dictionary_and_what_the_house_knows_alone
 
 def test_every_question_of_the_dictionary_reaches_an_authority() -> None:
     reached = {field.partition(".")[0] for document in DOCUMENTS for field in fields_of(document)}
-    assert set(FIELDS) == reached
+    assert {name for name, field in FIELDS.items() if field["input"] != "recognised"} == reached
 
 
 def asked_by(value: object, kind: str) -> Iterator[str]:
@@ -492,6 +494,68 @@ def test_each_recipient_gets_the_documents_of_its_own_legal_basis() -> None:
     assert documents_to("ppc", answers) == ["ppc"]
     every = documents_for(decided(answers), answers, PROFILE)
     assert every == ["common-2", "ci-info", "act", "ppc", "police", "electricity"]
+
+
+RANSOM = {**QUICK, "ransomware": {"ransom_paid": "yes"}, "financial_loss_jpy": 7654321, "personal_data": "yes"}
+TELECOM = Profile(sector="information-communication", act_special_operator=True, public_body=False, ci_operator=True)
+
+
+def also_to(who: str, *, regimes: list[str], first: bool = False) -> list[str]:
+    """The documents of somebody whom a rule names beside the others."""
+    decision = decided(RANSOM, TELECOM)
+    row = {**decision["recipients"][0], "id": who, "regimes": regimes}
+    others = decision["recipients"]
+    decision["recipients"] = [row, *others[1:]] if first else [*others, row]
+    return documents_for(decision, RANSOM, TELECOM, recipient=who)
+
+
+def test_who_is_not_in_charge_of_the_sector_gets_no_document_of_a_regime_that_is_not_its_own() -> None:
+    assert documents_to("mic", RANSOM, TELECOM) == ["common-2", "ci-info", "act", "telecom"]
+    assert also_to("fdma", regimes=["new-regime"]) == also_to("fdma", regimes=[]) == ["common-2"]
+    assert also_to("fdma", regimes=["act-report"]) == ["act"]
+    assert also_to("meti", regimes=["telecom", "new-regime"]) == ["telecom"]
+
+
+def test_a_ministry_in_charge_gets_the_documents_of_its_own_regimes_alone() -> None:
+    assert also_to("mic", regimes=["telecom"], first=True) == ["common-2", "telecom"]
+    assert also_to("mic", regimes=[], first=True) == ["common-2"]
+
+
+def test_nobody_who_is_told_is_left_without_a_document() -> None:
+    quiet = {**RANSOM, "personal_data": "no"}
+    decision = decided(quiet, TELECOM)
+    decision["recipients"].append({**decision["recipients"][0], "id": "ppc", "regimes": ["new-regime"]})
+    assert documents_for(decision, quiet, TELECOM, recipient="ppc") == ["common-2"]
+
+
+def test_a_gas_accident_has_its_document_with_the_clocks_of_its_own_law() -> None:
+    profile = replace(PROFILE, sector="gas", act_special_operator=False)
+    assert documents_to("meti", QUICK, profile) == ["common-2", "ci-info", "gas"]
+    decision = decided(QUICK, profile)
+    filing = replace(make_filing(), decision=decision, organisation={**ORGANISATION, "sector": "gas"})
+    assert said(view("gas", filing), "提出先と根拠") == ["経済産業省　根拠：ガス事業法、ガス関係報告規則"]
+    assert [line[:2] for line in said(view("gas", filing), "報告の期限")] == ["速報", "詳報"]
+
+
+@pytest.mark.parametrize(
+    ("prefecture", "police"),
+    [
+        ("東京都", "警視庁"),
+        ("北海道", "北海道警察"),
+        ("京都府", "京都府警察"),
+        ("沖縄県", "沖縄県警察"),
+        ("架空県", "不明"),
+        ("", "登録なし"),
+    ],
+)
+def test_the_document_for_the_police_names_those_of_the_prefecture(prefecture: str, police: str) -> None:
+    filing = replace(make_filing(), organisation={**ORGANISATION, "prefecture": prefecture})
+    assert said(view("police", filing), "都道府県警察") == [police]
+
+
+def test_every_prefecture_of_the_form_has_its_police() -> None:
+    area = next(item for item in FIELDS["affected_services"]["items"] if item["id"] == "area")
+    assert list(table("documents")["prefectural_police"]) == [option["label"]["ja"] for option in area["options"]]
 
 
 @pytest.mark.parametrize(("kind", "form"), [("ddos", "common-1"), ("ransomware", "common-2"), ("other", "common-3")])

@@ -10,9 +10,13 @@ from contextlib import contextmanager
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Response, sync_playwright
+from sqlalchemy import delete
 
 from config import Settings
+from exchange import incidents
+from exchange.incidents import Filing
 from exchange.models import Draft
+from exchange.times import utcnow
 from tests.gallery import CHROMIUM
 from tests.test_draft_pages import Site, _running
 
@@ -120,6 +124,55 @@ def test_a_session_that_ends_loses_nothing(browser: Browser, site: Site) -> None
         page.wait_for_url(lambda url: not url.endswith("/technique"))
         page.goto(f"{draft}/technique")
         assert page.input_value("[name=attack_vector]") == "保守用のVPN装置"
+
+
+def test_a_draft_that_is_gone_is_never_said_to_be_saved_and_the_words_stay(browser: Browser, site: Site) -> None:
+    ref = site.case_of(site.alice)
+    with signed_in(browser, site, site.alice.username) as page:
+        draft = begin(page, site, ref)
+        page.goto(f"{draft}/technique")
+        with page.expect_response(saved):
+            page.fill("[name=attack_vector]", "標的型メール")
+        with site.stores.case.transaction() as db:
+            db.execute(delete(Draft))
+        with page.expect_response(lambda answer: answer.url.endswith("/autosave") and answer.status == 404):
+            page.fill("[name=attack_vector]", "保守用のVPN装置")
+        page.locator("[data-saving]", has_text="保存されていません").wait_for()
+        page.click(".action-bar button[value=next]")
+        page.locator("textarea[readonly]").wait_for()
+        assert "保守用のVPN装置" in page.input_value("textarea[readonly]")
+        assert Axe().run(page).response["violations"] == []
+
+
+def test_what_is_too_large_to_be_saved_stays_on_the_page(browser: Browser, site: Site) -> None:
+    ref = site.case_of(site.alice)
+    with signed_in(browser, site, site.alice.username) as page:
+        draft = begin(page, site, ref)
+        page.goto(f"{draft}/technique")
+        page.fill("[name=attack_vector]", "あ" * 60_000)
+        page.click(".action-bar button[value=next]")
+        page.locator("[data-saving]", has_text="保存されていません").wait_for()
+        assert page.url == f"{draft}/technique" and len(page.input_value("[name=attack_vector]")) == 60_000
+
+
+def test_an_open_tab_takes_nothing_back_that_was_filed_meanwhile(browser: Browser, site: Site) -> None:
+    ref = site.case_of(site.alice)
+    with signed_in(browser, site, site.alice.username) as page:
+        draft = begin(page, site, ref)
+        page.goto(f"{draft}/first")
+        with site.stores.case.transaction() as db:
+            case = incidents.hold(db, incidents.find_own(db, ref, site.aki).id)
+            changes = {"share_scope": "legal-only"}
+            incidents.update(db, case, changes, Filing("correction", "web", site.aki), now=utcnow())
+        with page.expect_response(lambda answer: answer.url.endswith("/autosave") and answer.status == 409):
+            page.fill("[name=summary]", "画面に脅迫文")
+        page.click(".action-bar button[value=next]")
+        page.locator("text=別の回答が提出されています").wait_for()
+        assert page.input_value("[name=summary]") == "画面に脅迫文"
+        page.check("[name=share_scope][value=legal-only]", force=True)
+        with page.expect_response(saved):
+            page.fill("[name=summary]", "画面に脅迫文。")
+        assert page.input_value("[name=base]") == "2"
 
 
 def test_two_at_once_are_told(browser: Browser, site: Site) -> None:

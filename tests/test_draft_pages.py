@@ -249,6 +249,100 @@ def test_two_who_save_the_same_section_see_both(site: Site) -> None:
         assert aki.form("draft").typed["attack_vector"] == ["保守用のVPN"]
 
 
+def test_an_open_page_takes_nothing_back_that_was_filed_meanwhile(site: Site) -> None:
+    ref = site.case_of(site.alice, share_scope="council-anon")
+    with site.reader(site.alice) as reader, site.reader(site.aki) as aki:
+        path = begin(reader, ref)
+        page = reader.open(f"{path}/first").text
+        aki.open(f"/cases/{ref}/consent")
+        aki.press(f"/cases/{ref}/consent", share_scope="legal-only")
+        aki.press(f"/cases/{ref}/consent")
+        assert reader.press("draft", to=f"{path}/autosave", current_status="contained").status_code == 409
+        reader.page = page
+        assert reader.press("draft", NEXT, current_status="contained").status_code == 409
+        assert reader.says(
+            "別の回答が提出されています", site.aki.username, "あなたの入力 さらに", "提出された内容 法令等で定められた"
+        )
+        assert reader.form("draft").typed["base"] == ["2"]
+        assert reader.form("draft").typed["current_status"] == ["contained"]
+        reader.open(f"{path}/first")
+        assert reader.form("draft").typed["share_scope"] == ["legal-only"]
+        saved = reader.press("draft", to=f"{path}/autosave", current_status="contained")
+        assert (saved.status_code, saved.headers["Noroshi-Base"]) == (204, "2")
+    with site.stores.case.reading() as db:
+        draft = drafts.find(db, UUID(path.rpartition("/")[2]), site.alice)
+        assert drafts.work_on(db, draft).changes == {"current_status": "contained"}
+
+
+def test_a_question_that_a_colleague_brought_is_not_emptied_by_the_page_that_shows_both(site: Site) -> None:
+    ref = site.case_of(site.alice)
+    with site.reader(site.alice) as alice, site.reader(site.aki) as aki:
+        path = begin(alice, ref)
+        for reader in (alice, aki):
+            reader.open(f"{path}/impact")
+        aki.press("draft", NEXT, cross_border="yes")
+        aki.press("draft", LIST, countries="us")
+        assert alice.press("draft", NEXT, cross_border="unknown").status_code == 409
+        alice.press("draft", LIST, cross_border="yes")
+        alice.open(f"{path}/impact")
+        assert alice.form("draft").typed["countries"] == ["us"]
+
+
+# --- what could not be kept -------------------------------------------------------------------------------
+
+
+def test_what_was_typed_into_a_draft_that_is_gone_comes_back_to_read(site: Site) -> None:
+    ref = site.case_of(site.alice)
+    with site.reader(site.alice) as alice, site.reader(site.aki) as aki:
+        path = begin(alice, ref)
+        alice.open(f"{path}/technique?add=malware")
+        aki.open(f"{path}/discard")
+        aki.press(f"{path}/discard")
+        answer = alice.press("draft", NEXT, attack_vector="保守用のVPN装置", malware__0__name="甲")
+        assert answer.status_code == 404
+        assert alice.says("保守用のVPN装置", "提出したか、破棄しました") and re.search(
+            r"マルウェア 1 名称: 甲<", alice.page
+        )
+        assert "revision" not in alice.page and f'action="{path}' not in alice.page
+
+
+def test_what_is_too_large_to_be_kept_comes_back_to_read(sqlite_site: Site) -> None:
+    site = sqlite_site
+    ref = site.case_of(site.alice)
+    with site.reader(site.alice) as reader:
+        path = begin(reader, ref)
+        page = reader.open(f"{path}/technique").text
+        answer = reader.press("draft", NEXT, attack_vector=f"はじめ{'あ' * 60_000}おわり")
+        assert answer.status_code == 413 and "はじめあ" in reader.page and "あおわり" in reader.page
+        reader.page = page
+        assert reader.press("draft", NEXT, attack_vector="x" * 2_100_000).status_code == 413
+        assert site.count(ReportVersion) == 1
+        reader.open("/reports/new")
+        answer = reader.press("report", summary="い" * 60_000)
+        assert answer.status_code == 413 and "いいい" in reader.page
+
+
+@pytest.mark.parametrize("lost", ["session", "token"])
+def test_what_was_typed_before_the_sign_in_ended_comes_back_to_read(site: Site, lost: str) -> None:
+    ref = site.case_of(site.alice)
+    with site.reader(site.alice) as reader:
+        path = begin(reader, ref)
+        reader.open(f"{path}/technique")
+        if lost == "session":
+            site.end_every_session()
+        more = {"csrf_token": "forged"} if lost == "token" else {}
+        answer = reader.press("draft", NEXT, attack_vector="保守用のVPN装置", **more)
+        assert answer.status_code == (401 if lost == "session" else 400)
+        assert reader.says("入力した内容", "保守用のVPN装置") and ('href="/login"' in reader.page) == (
+            lost == "session"
+        )
+        assert "<form" not in reader.page.partition("<main")[2]
+        assert site.count(ReportVersion) == 1
+
+
+# --- one page, again --------------------------------------------------------------------------------------
+
+
 def test_autosave_tells_the_revision_and_when_somebody_else_was_there(site: Site) -> None:
     ref = site.case_of(site.alice)
     with site.reader(site.alice) as alice, site.reader(site.aki) as aki:
@@ -434,7 +528,11 @@ def test_a_quick_report_is_kept_for_later_and_gone_when_it_is_filed(site: Site) 
     with site.reader(site.alice) as reader:
         reader.open("/reports/new")
         reader.press("report", to="/reports/later", summary="端末の表示が止まった", callback="でんわ")
-        assert reader.at == "/" and reader.says("作成中の報告（未送信）", "速報 （新しい事案）")
+        assert reader.at == "/" and reader.says("作成中の報告（未送信）", "速報 端末の表示が止まった")
+        reader.open("/reports/new")
+        reader.press("report", to="/reports/later", incident_kind="ransomware", summary=f"二件目 {'あ' * 50}")
+        assert reader.says("速報 端末の表示が止まった", f"速報 ランサムウェア · 二件目 {'あ' * 36}…")
+        reader.press(*_discarding(reader, "二件目"))
     with site.reader(site.aki) as reader:
         reader.open("/reports/new")
         assert reader.says("保存した下書き（未送信）", site.alice.username)
@@ -446,6 +544,75 @@ def test_a_quick_report_is_kept_for_later_and_gone_when_it_is_filed(site: Site) 
         assert reader.at == "/reports/check" and site.count(Draft) == 1
         reader.press("check")
         assert reader.at.endswith("/receipt") and site.count(Draft) == 0
+
+
+def _discarding(reader: Typist, words: str) -> tuple[str]:
+    """The form that throws away the draft with these words on the first page."""
+    path = re.findall(rf'href="(/drafts/[^"]+)">[^<]*{words}', reader.page)[0]
+    reader.open(f"{path}/discard")
+    return (f"{path}/discard",)
+
+
+def test_what_is_recognised_is_put_right_with_one_button_before_it_is_sent(site: Site) -> None:
+    paste = "203[.]0[.]113[.]45 hxxps://bad[.]example/x 10.0.0.8"
+    answers = {n: v for n, v in make_answers(designated_asset="no").items() if n != "aware_at"} | {"ioc_paste": paste}
+    with site.reader(site.alice) as reader:
+        reader.open("/reports/new")
+        reader.press("report", **answers)
+        assert reader.page.count('name="ioc_left_out"') == 2 and not reader.says("自組織の判断")
+        for value in ("https://bad.example/x", "203.0.113.45"):
+            reader.press("check", ("ioc_left_out", value), to="/reports/check")
+        assert reader.page.count("自組織の判断") == 2 and reader.page.count("share_again") == 2
+        reader.press("check", to="/reports/edit")
+        reader.press("report", ("action", "check"))
+        reader.press("check", ("share_again", "https://bad.example/x"), to="/reports/check")
+        assert reader.page.count("自組織の判断") == 1
+        reader.press("check")
+        ref = reader.at.split("/")[2]
+        assert site.answers(ref, site.alice)["ioc_left_out"] == ["203.0.113.45"]
+        path = begin(reader, ref)
+        reader.open(f"{path}/technique")
+        assert reader.says("203[.]0[.]113[.]45 共有しません： 自組織の判断", "bad[.]example")
+        reader.open(f"{path}/first")
+        assert reader.form("draft").typed["ioc_left_out"] == ["203.0.113.45"]
+        reader.press("draft", LIST, ioc_left_out=["https://bad.example/x"])
+        reader.open(f"{path}/check")
+        reader.press(f"{path}/file")
+    assert site.answers(ref, site.alice)["ioc_left_out"] == ["https://bad.example/x"]
+
+
+def test_the_check_page_says_what_each_recipient_will_see_and_which_rules_do_not_apply(site: Site) -> None:
+    answers = {n: v for n, v in make_answers(designated_asset="yes").items() if n != "aware_at"}
+    no_leak = "個人データへの影響はないと回答された"
+    with site.reader(site.alice) as reader:
+        reader.open("/reports/new")
+        reader.press("report", **answers)
+        assert reader.says("この書類に載る回答：", "サービスへの影響", "対象にならない制度", no_leak)
+        reader.press("check")
+        ref = reader.at.split("/")[2]
+        reader.open(f"/cases/{ref}")
+        assert reader.says("対象にならない制度", no_leak)
+        path = begin(reader, ref)
+        reader.open(f"{path}/check")
+        assert reader.says("対象にならない制度", no_leak)
+
+
+def test_the_receipt_shows_what_was_reported_with_it_as_done(site: Site) -> None:
+    ref = site.case_of(site.alice, designated_asset="yes")
+    with site.reader(site.alice) as reader:
+        reader.open(f"/cases/{ref}/receipt")
+        assert "due--met" in reader.page and reader.page.count(".ics") == 2
+
+
+def test_a_telephone_number_stands_on_the_pages_as_it_is_dialled(site: Site) -> None:
+    answers = {n: v for n, v in make_answers(designated_asset="no").items() if n != "aware_at"}
+    with site.reader(site.alice) as reader:
+        reader.open("/reports/new")
+        reader.press("report", **(answers | {"callback": "050-0000-0001"}))
+        assert "<p>05000000001</p>" in reader.page and "+8150" not in reader.page
+        reader.press("check")
+        reader.open(reader.at.removesuffix("/receipt"))
+        assert "<p>05000000001</p>" in reader.page and "+8150" not in reader.page
 
 
 def test_the_draft_of_a_quick_report_is_begun_once(site: Site) -> None:

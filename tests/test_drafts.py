@@ -42,14 +42,25 @@ class Desk:
             case = incidents.find(db, self.case.ref, self.alice)
             return drafts.start(db, by=by or self.alice, stage=stage, now=NOW, case=case)
 
-    def save(self, draft: Draft, by: Viewer | None = None, *, revision: int | None = None, **said: str) -> Opened:
+    def save(
+        self,
+        draft: Draft,
+        by: Viewer | None = None,
+        *,
+        revision: int | None = None,
+        base: int | None = None,
+        **said: str,
+    ) -> Opened:
         """What was typed into whole questions; `x__y` stands for `x.y`."""
         pairs = {name.replace("__", "."): [value] for name, value in said.items()}
         fields = [FIELDS[name] for name in dict.fromkeys(name.partition(".")[0] for name in pairs)]
         with self.stores.case.transaction() as db:
             found = drafts.find(db, draft.id, by or self.alice, held=True)
-            seen = found.row.revision if revision is None else revision
-            return drafts.save(db, found, pairs, fields=fields, by=by or self.alice, revision=seen, now=LATER)
+            seen = {
+                "revision": found.row.revision if revision is None else revision,
+                "base": found.base if base is None else base,
+            }
+            return drafts.save(db, found, pairs, fields=fields, by=by or self.alice, now=LATER, **seen)
 
     def work(self, draft: Draft) -> drafting.Work:
         with self.stores.case.reading() as db:
@@ -200,6 +211,20 @@ def test_two_who_save_different_sections_do_not_disturb_each_other(desk: Desk) -
     assert desk.work(draft).changes == {"attack_vector": "VPN装置", "severity_self": 3}
 
 
+def test_a_page_from_before_a_filing_takes_nothing_back_that_was_filed(desk: Desk) -> None:
+    draft = desk.start()
+    desk.update(share_scope="legal-only", severity_self=2)
+    for base in (1, 0, 99):
+        with pytest.raises(Conflict):
+            desk.save(draft, base=base, share_scope="council-anon", current_status="contained")
+    assert desk.work(draft).typed["share_scope"] == ["legal-only"] and desk.work(draft).changes == {}
+    desk.save(draft, base=1, attack_vector="VPN装置")
+    desk.save(draft, base=1, share_scope="legal-only")
+    assert desk.work(draft).changes == {"attack_vector": "VPN装置"}
+    desk.save(draft, base=2, share_scope="council-anon")
+    assert desk.work(draft).changes["share_scope"] == "council-anon", "whoever has seen it decides"
+
+
 def test_saving_the_same_twice_is_no_conflict_and_no_revision(desk: Desk) -> None:
     draft = desk.start()
     for _ in range(2):
@@ -296,7 +321,7 @@ def test_the_list_of_sections_tells_how_far_each_is(desk: Desk) -> None:
     with desk.stores.case.transaction() as db:
         found = drafts.find(db, draft.id, desk.alice, held=True)
         fields = drafts.work_on(db, found).fields_of("systems")
-        drafts.save(db, found, {}, fields=fields, by=desk.alice, revision=9, now=LATER, gone_through=True)
+        drafts.save(db, found, {}, fields=fields, by=desk.alice, revision=9, base=1, now=LATER, gone_through=True)
     assert progress(desk.work(draft))["systems"] == Progress.DONE
 
 

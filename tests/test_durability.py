@@ -6,10 +6,11 @@ import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -45,7 +46,7 @@ class Scene:
     """An installation, who reports, who polls, and how its broker dies."""
 
     installation: Installation
-    reporter_key: str
+    reporter_keys: Sequence[str]
     reader: str
     reader_key: str
     kill_broker: Callable[[], None]
@@ -77,10 +78,12 @@ def embedded(tmp_path: Path) -> Iterator[Scene]:
     var = tmp_path / "var"
     environ = {"NOROSHI_VAR": str(var), "NOROSHI_CLAIM_LEASE_S": "5"}
     with running(tmp_path, **environ) as started, _opened(environ) as stores:
-        reporter, reader = started.key("org-001"), started.key("t-isac")
+        with stores.case.transaction() as db:
+            reporters = _reporters(db)
+        reader = started.key("t-isac")
         yield Scene(
             started,
-            reporter,
+            reporters,
             "t-isac",
             reader,
             kill_broker=lambda: shutil.rmtree(var / "queue", ignore_errors=True),
@@ -152,9 +155,9 @@ def at_scale(tmp_path: Path, databases: dict[str, str], redis: Redis) -> Iterato
         "NOROSHI_CLAIM_LEASE_S": "5",
     }
     with _opened(environ) as stores:
-        reporter, reader = _furnish(stores, Settings.read(environ))
+        reporters, reader = _furnish(stores, Settings.read(environ))
         with running(tmp_path, **environ) as started:
-            yield Scene(started, reporter, "t-isac", reader, kill_broker=redis.kill_and_start, stores=stores)
+            yield Scene(started, reporters, "t-isac", reader, kill_broker=redis.kill_and_start, stores=stores)
 
 
 def test_at_scale_no_receipt_is_lost_when_everything_is_killed_in_turn(at_scale: Scene) -> None:
@@ -181,25 +184,29 @@ def test_on_postgresql_and_rabbitmq_every_report_is_in_the_feed_once(
     environ = databases | rabbitmq
     environ |= {"NOROSHI_VAR": str(tmp_path / "var"), "NOROSHI_INSTALLATION": "exercise"}
     with _opened(environ) as stores:
-        reporter, reader = _furnish(stores, Settings.read(environ))
+        reporters, reader = _furnish(stores, Settings.read(environ))
         with running(tmp_path, **environ) as started:
-            scene = Scene(started, reporter, "t-isac", reader, kill_broker=lambda: None, stores=stores)
+            scene = Scene(started, reporters, "t-isac", reader, kill_broker=lambda: None, stores=stores)
             names = [f"{uuid4().hex}.example" for _ in range(10)]
             for name in names:
-                post_report(started.portal_url, reporter, _answers(name))
+                post_report(started.portal_url, reporters[0], _answers(name))
             until(lambda: _steps_done(scene) and _steps_left(scene) == 0, 60)
             found = [one["value"] for one in scene.feed() if one["type"] == "domain-name"]
     assert sorted(found) == sorted(names)
 
 
-def _furnish(stores: Stores, settings: Settings) -> tuple[str, str]:
-    """An operator that reports and an ISAC that reads: their keys."""
+def _furnish(stores: Stores, settings: Settings) -> tuple[list[str], str]:
+    """Operators that report and an ISAC that reads: their keys."""
     installation.prepare(stores, settings, now=utcnow())
     with stores.case.transaction() as db:
-        operator, isac = make_organization(db), make_organization(db, kind=Kind.ISAC, isacs=["t-isac"])
-        reporter = _key(db, operator, "port-duty", Role.REPORTER)
-        reader = _key(db, isac, "t-isac", Role.READER)
-    return reporter, reader
+        isac = make_organization(db, kind=Kind.ISAC, isacs=["t-isac"])
+        return _reporters(db), _key(db, isac, "t-isac", Role.READER)
+
+
+def _reporters(db: Session) -> list[str]:
+    """The keys of operators of one ISAC: so many that none is slowed down, and so few of a sector that none is named."""
+    own = [make_organization(db, sector=s, ceptoar=f"{s}-ceptoar") for s in ("port", "aviation") for _ in range(2)]
+    return [_key(db, one, f"duty-{one.ref}", Role.REPORTER) for one in own]
 
 
 def _key(db: Session, organization: Organization, username: str, role: Role) -> str:
@@ -216,11 +223,12 @@ def _file_and_kill(scene: Scene) -> None:
     """File in portions; in the middle of each, when the worker is at it, something dies."""
     kills = _kills(scene)
     names = [f"{uuid4().hex}.example" for _ in range(FILINGS)]
+    told = list(zip(names, cycle(scene.reporter_keys), strict=False))
     receipts: list[Json] = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for start in range(0, FILINGS, PORTION):
             before = _steps_done(scene)
-            filings = [threads.submit(_file, scene, name, receipts) for name in names[start : start + PORTION]]
+            filings = [threads.submit(_file, scene, *one, receipts) for one in told[start : start + PORTION]]
             _wait_for_the_middle(scene, receipts, start + PORTION // 2, before)
             kills[start // PORTION % len(kills)]()
             for filing in filings:
@@ -252,13 +260,13 @@ def _kill(scene: Scene, word: str, *, leads: bool) -> None:
         process.kill()
 
 
-def _file(scene: Scene, name: str, receipts: list[Json]) -> None:
+def _file(scene: Scene, name: str, reporter_key: str, receipts: list[Json]) -> None:
     """Send until a receipt comes, always with the same key: what a careful client does."""
     key, answers = str(uuid4()), _answers(name)
 
     def receipt() -> Json | None:
         try:
-            return post_report(scene.installation.portal_url, scene.reporter_key, answers, idempotency_key=key)
+            return post_report(scene.installation.portal_url, reporter_key, answers, idempotency_key=key)
         except requests.RequestException as error:
             if error.response is not None and error.response.status_code < 500:
                 raise

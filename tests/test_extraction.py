@@ -251,10 +251,29 @@ def test_every_way_to_defang_is_undone(text, values):
         "12345678901234567890123456789012 " + "1" * 40,
         "CVE-19999-0000 CVE-2022-000012 CVE-XXXX-1234",
         "see https://www.oasis-\nopen.org/resources",
+        "PostgreSQL 14.5.1.2, SonicWall 7.0.1.5, Ivanti Connect Secure 22.3.1.4, Citrix 13.1.49.15, FortiGate 7.2.5.1",
+        "curl/8.4.0.1 MariaDB 10.11.6.2 vCenter 7.0.3.1 Citrix ADC 13.1.49.15 FortiManager 7.4.1.2",
+        "WebLogic 12.2.1.3.0 / 14.1.1.0 and 14.1.2.0",
+        "図3.2.1.1、表1.2.3.4、別紙1.1.1.1、付録 2.1.1.4、別表10.1.2.3",
     ],
 )
 def test_versions_files_code_and_numbers_are_no_indicators(text):
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("FortiGate 203.0.113.5, SonicWall SMA 198.51.100.7", ["203.0.113.5", "198.51.100.7"]),
+        ("curl 45.9.148.3 && wget 5.188.86.172", ["45.9.148.3", "5.188.86.172"]),
+        ("vCenter 203.0.113.5 Exchange 192.0.2.9 Edge 185.220.101.4", ["203.0.113.5", "192.0.2.9", "185.220.101.4"]),
+        ("別紙 203.0.113.45、表 198.51.100.7、代表 5.188.86.172", ["203.0.113.45", "198.51.100.7", "5.188.86.172"]),
+        ("FortiGate 7[.]2[.]5[.]1 FortiGate 7.2.5.1:443", ["7.2.5.1"]),
+        ("1.3.6.1.4.1, 203.0.113.5", ["203.0.113.5"]),
+    ],
+)
+def test_the_name_of_what_has_addresses_too_leaves_an_address_alone(text, values):
+    assert found(text) == values
 
 
 @pytest.mark.parametrize(
@@ -273,6 +292,15 @@ def test_versions_files_code_and_numbers_are_no_indicators(text):
         (f"{MD5}\n12345678\n", [MD5]),
         (f"md5={MD5};sha1={SHA1};sha256={SHA256}", [MD5, SHA1, SHA256]),
         (f"{SHA256}.exe と {SHA1}_{MD5}", [SHA256]),
+        (f"SHA256: {SHA256[:32]} {SHA256[32:]}", [SHA256]),
+        (f"SHA-1： {SHA1[:20]}    {SHA1[20:]}\n{MD5}", [SHA1, MD5]),
+        (f"SHA256: {SHA256[:16]} {SHA256[16:32]}\n  {SHA256[32:48]} {SHA256[48:]}", [SHA256]),
+        ("SHA512: " + " ".join(SHA512[at : at + 16] for at in range(0, 128, 16)), [SHA512]),
+        (f"{MD5} {MD5[::-1]}", [MD5, MD5[::-1]]),
+        (f"MD5: {MD5} {MD5[::-1]}", [MD5, MD5[::-1]]),
+        (f"SHA256: {MD5} {MD5[::-1]}     {SHA1}", [MD5 + MD5[::-1], SHA1]),
+        (f"SHA256: {MD5} {SHA1}", [MD5, SHA1]),
+        (f"SHA256: {SHA256[:32]}     {SHA256[32:]}", [SHA256[:32], SHA256[32:]]),
     ],
 )
 def test_a_hash_over_several_lines_is_one_and_a_list_of_hashes_is_a_list(text, values):

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import func, select
 
-from exchange import idempotency, incidents
+from exchange import findings, idempotency, incidents
 from exchange.db import vault_of
 from exchange.errors import Conflict, Invalid, NotFound, NotPermitted
 from exchange.idempotency import Once
@@ -16,7 +16,7 @@ from exchange.models import AuditEntry, Case, Deadline, Delivery, Event, Observa
 from exchange.sharing import PUBLIC, Purpose, Role
 from exchange.stores import Stores
 from tests.conftest import NOW
-from tests.make import SAMPLES, expected, file_sample, make_answers, make_organization, make_report, make_viewer
+from tests.make import SAMPLES, expected, file_sample, make_answers, make_organization, make_report, make_viewer, work
 
 
 def test_a_report_leaves_version_decision_audit_and_event_in_one_transaction(stores: Stores) -> None:
@@ -63,8 +63,6 @@ def test_no_sealed_answer_and_no_name_stands_in_clear_in_the_case_store(stores: 
     with stores.case.transaction() as db:
         own = make_organization(db, name_ja="極秘組織", corporate_number="7000000000001")
         filed = make_report(db, make_viewer(db, own), summary="秘密のひとこと")
-        from exchange import findings
-
         findings.normalise(db, filed.version.id, now=NOW, documentation_is_real=True)
     with stores.case.reading() as db:
         assert db.scalar(select(func.count()).select_from(Observable)) == 3
@@ -72,6 +70,16 @@ def test_no_sealed_answer_and_no_name_stands_in_clear_in_the_case_store(stores: 
             for row in db.execute(sa.text(f'SELECT * FROM "{table}"')):
                 text = " ".join(v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in row)
                 assert not [secret for secret in secrets if secret in text], table
+
+
+def test_what_the_reporter_leaves_out_stays_here_however_it_is_spelled(stores: Stores) -> None:
+    left_out = ["203[.]0[.]113[.]45", "hxxps://BAD[.]example/x", "198.51.100.1", "no value at all"]
+    with stores.case.transaction() as db:
+        filed = make_report(db, make_viewer(db, make_organization(db)), ioc_left_out=left_out)
+    work(stores, filed)
+    with stores.case.reading() as db:
+        kept = {value: row.excluded for row, value in findings.kept(db, filed.version.id)}
+    assert kept == {"203.0.113.45": "reporter", "https://bad.example/x": "reporter", "CVE-2024-21887": None}
 
 
 def test_the_reporter_opens_the_answers_and_the_reading_is_noted(stores: Stores) -> None:

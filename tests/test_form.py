@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import get_args
 
 import pytest
@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from exchange import form
 from exchange.errors import Invalid, Problem
 from exchange.form import FIELDS, QUICK, Profile, QuickReport, from_form, message, parse
-from exchange.japanese_dates import moment
+from exchange.japanese_dates import moment, read_date
 from exchange.tables import table
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+TODAY = NOW.date()
 ANYBODY = Profile("chemical", act_special_operator=False, public_body=False, ci_operator=True)
 SPECIAL = Profile("chemical", act_special_operator=True, public_body=False, ci_operator=True)
 GOOD = {
@@ -324,7 +325,7 @@ def test_a_posted_page_becomes_the_report_that_a_machine_would_send():
         "action": ["send"],
         "lang": ["ja"],
     }
-    assert from_form(pairs) == GOOD
+    assert from_form(pairs, today=TODAY) == GOOD
 
 
 def test_a_posted_page_keeps_what_it_does_not_understand_for_parse_to_name():
@@ -336,7 +337,8 @@ def test_a_posted_page_keeps_what_it_does_not_understand_for_parse_to_name():
             "callback": [""],
             "share_scope": ["nco", "nco"],
             "system_class": ["it", "ot"],
-        }
+        },
+        today=TODAY,
     )
     assert answers == {
         "aware_at": "きのう 9:00",
@@ -355,8 +357,8 @@ def test_a_posted_page_keeps_what_it_does_not_understand_for_parse_to_name():
 
 def test_when_only_the_day_is_known_it_begins_at_midnight():
     pairs = {"aware_date": ["2026-11-04"], "aware_time": [""], "aware_fidelity": ["day"]}
-    assert from_form(pairs)["aware_at"] == "2026-11-04T00:00:00+09:00"
-    assert from_form({"aware_date": [""], "aware_time": [""]}) == {}
+    assert from_form(pairs, today=TODAY)["aware_at"] == "2026-11-04T00:00:00+09:00"
+    assert from_form({"aware_date": [""], "aware_time": [""]}, today=TODAY) == {}
 
 
 @pytest.mark.parametrize(
@@ -370,11 +372,16 @@ def test_when_only_the_day_is_known_it_begins_at_midnight():
         "令和8年11月4日",
         "R8.11.4",
         "ｒ８／１１／４",
+        "11/4",
+        "11-04",
+        "１１月４日",
+        "2026年11月4日（水）",
+        "11/4(水曜日)",
     ],
 )
-@pytest.mark.parametrize("clock", ["05:12", "5:12", "５時１２分", "午前5時12分頃", "5:12:59"])
+@pytest.mark.parametrize("clock", ["05:12", "5:12", "５時１２分", "午前5時12分頃", "5:12:59", "0512"])
 def test_dates_are_read_as_people_type_them(day, clock):
-    assert moment(day, clock) == "2026-11-04T05:12:00+09:00"
+    assert moment(day, clock, TODAY) == "2026-11-04T05:12:00+09:00"
 
 
 @pytest.mark.parametrize(
@@ -388,15 +395,37 @@ def test_dates_are_read_as_people_type_them(day, clock):
         ("2026-11-04", "25:00", "2026-11-04 25:00"),
         ("2026-11-04", "", "2026-11-04"),
         ("元年5月1日", "5時", "元年5月1日 5時"),
+        ("2026-11-04", "正午", "2026-11-04T12:00:00+09:00"),
+        ("2026-11-04", "正午ごろ", "2026-11-04T12:00:00+09:00"),
+        ("2026-11-04", "2460", "2026-11-04 2460"),
+        ("2026-11-04", "512", "2026-11-04 512"),
+        ("2/30", "5:00", "2/30 5:00"),
+        ("11/4（祝）", "5:00", "11/4（祝） 5:00"),
     ],
 )
 def test_eras_and_halves_of_the_day_count_and_nonsense_stays_as_typed(day, clock, expected):
-    assert moment(day, clock) == expected
+    assert moment(day, clock, TODAY) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "ahead", "day"),
+    [
+        ("11/20", False, date(2026, 11, 20)),
+        ("11/21", False, date(2025, 11, 21)),
+        ("12/31", False, date(2025, 12, 31)),
+        ("2/29", False, date(2024, 2, 29)),
+        ("11/27", True, date(2026, 11, 27)),
+        ("11/15", True, date(2026, 11, 15)),
+        ("1/5", True, date(2027, 1, 5)),
+    ],
+)
+def test_without_a_year_it_is_the_last_such_day_or_the_nearest_where_it_may_be_to_come(typed, ahead, day):
+    assert read_date(typed, TODAY, ahead=ahead) == day
 
 
 @given(TEXTS, TEXTS)
 def test_any_typed_date_gives_an_answer(day, clock):
-    assert isinstance(moment(day, clock), str)
+    assert isinstance(moment(day, clock, TODAY), str)
 
 
 def test_the_model_describes_itself_for_openapi():

@@ -17,14 +17,14 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from config import Settings
-from exchange import documents, inbox, incidents, receipts, sharing, talk
+from exchange import added, documents, inbox, incidents, receipts, sharing, talk
 from exchange.errors import Conflict, Invalid, NotFound, NotPermitted, WrongState
 from exchange.inbox import Copy, Opened, State
 from exchange.incidents import Filed, Filing
 from exchange.models import AuditEntry, Case, Deadline, Delivery, Event, Message, Organization, ReportVersion
 from exchange.sharing import PUBLIC, Kind, Purpose, Role, Scope, Viewer
 from exchange.stores import Stores
-from exchange.tables import table
+from exchange.tables import lay_over, table
 from portal.app import create_app
 from tests.conftest import NOW
 from tests.make import SAMPLES, make_organization, make_report, make_viewer, sample
@@ -156,6 +156,33 @@ def due_leaves(answers: Mapping[str, Any], due: list[str]) -> set[tuple[str, str
     """Those of the answers that the documents name: the whole field, or one member of it."""
     named = {path for one in due for path in documents.fields_of(one)}
     return {leaf for leaf in leaves(answers) if leaf[0] in named or leaf[0].partition(".")[0] in named}
+
+
+def test_who_is_told_by_a_rule_of_no_document_reads_the_common_form_alone(stores: Stores) -> None:
+    """An authority that an added rule names is no ministry of the sector."""
+    rule = {
+        "id": "fire-report",
+        "ja": "消防への報告",
+        "en": "Report to the fire agency",
+        "law": {"ja": "架空の法律", "en": "An invented act"},
+        "reason": {"ja": "すべての報告", "en": "Every report"},
+        "when": {"all": []},
+        "to": ["fdma"],
+        "purpose": "response",
+    }
+    lay_over({("rules", "rules"): [added.checked("rule", rule)]}, "fire")
+    try:
+        house = make_house(stores, {"S01": 2})
+        with stores.case.transaction() as db:
+            office = make_organization(db, kind=Kind.AUTHORITY, authority="fdma")
+            house.offices["fdma"] = make_viewer(db, office, Role.READER)
+        house.file("S01", {"financial_loss_jpy": 7654321, "severity_self": 3}, stage="kakuhou")
+        told, mine = house.opened("fdma", "S01"), house.opened("mlit", "S01")
+    finally:
+        lay_over({}, "")
+    assert list(told.documents) == ["common-2"] and len(mine.documents) > 2
+    assert {"financial_loss_jpy", "severity_self"} & set(told.answers) == set()
+    assert {"financial_loss_jpy", "severity_self"} <= set(mine.answers)
 
 
 def test_every_document_tells_the_kind_of_incident_that_the_list_shows() -> None:

@@ -61,36 +61,40 @@ def test_only_the_types_that_were_asked_for_are_told():
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"),
+    ("broken", "said", "name"),
     [
-        ('{"id": 1, "text": ', "not JSON"),
-        ("[]", "expected an object"),
-        ('{"id": 1}', "expected an object"),
-        ('{"text": "x"}', "expected an object"),
-        ('{"id": true, "text": "x"}', "expected an object"),
-        ('{"id": 1, "text": null}', "expected an object"),
-        ("[" * 100_000, "not JSON"),
+        ('{"id": 1, "text": ', "not JSON", None),
+        ("[]", "expected an object", None),
+        ('{"id": 2}', "expected an object", 2),
+        ('{"text": "x"}', "expected an object", None),
+        ('{"id": true, "text": "x"}', "expected an object", None),
+        ('{"id": "二", "text": null}', "expected an object", "二"),
+        ("[" * 100_000, "not JSON", None),
     ],
 )
-def test_a_broken_line_is_named_and_the_answers_before_it_stand(broken, said):
+def test_a_broken_line_is_answered_with_an_error_and_the_next_ones_with_theirs(broken, said, name):
     result = told(lines({"id": 1, "text": "evil.com"}, "", broken, {"id": 4, "text": "evil.com"}), "--jsonl")
+    first, wrong, last = answers(result)
+    assert (first["id"], last["id"], wrong["id"], wrong["iocs"]) == (1, 4, name, [])
+    assert first["iocs"] == last["iocs"] and "error" not in first and "error" not in last
+    assert str(wrong["error"]).startswith("line 3: ") and said in str(wrong["error"])
     assert result.exit_code == 2
-    assert [answer["id"] for answer in answers(result)] == [1]
-    assert result.stderr.startswith("Error: line 3: ")
-    assert said in result.stderr
+    assert result.stderr == "Error: lines that could not be read: 1; the first is line 3\n"
 
 
 def test_a_line_that_is_no_utf8_is_named():
     result = told(b'{"id": 1, "text": "\x83\x7d"}\n', "--jsonl")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "line 1: not UTF-8" in result.stderr
-
-
-def test_a_line_without_end_is_refused_before_it_is_read_whole(monkeypatch):
-    monkeypatch.setattr("portal.cli.indicators._LONGEST_LINE", 100)
-    result = told(lines({"id": 1, "text": "x" * 200}), "--jsonl")
     assert result.exit_code == 2
-    assert "line 1: longer than" in result.stderr
+    assert answers(result) == [{"id": None, "iocs": [], "error": "line 1: not UTF-8"}]
+
+
+@pytest.mark.parametrize("size", [100, 120, 201, 202, 1000])
+def test_a_line_that_is_too_long_is_refused_unread_and_the_next_one_answered(monkeypatch, size):
+    monkeypatch.setattr("portal.cli.indicators._LONGEST_LINE", 100)
+    result = told(lines("x" * size, {"id": 2, "text": "evil.com"}), "--jsonl")
+    assert [answer["id"] for answer in answers(result)] == [None, 2]
+    assert str(answers(result)[0]["error"]).startswith("line 1: longer than")
+    assert result.exit_code == 2
 
 
 def test_an_id_that_is_no_text_of_unicode_is_given_back():

@@ -178,6 +178,19 @@ def test_a_question_of_the_rules_is_asked_a_day_later_unless_it_is_answered(stor
     assert letter.case_id != answered.id and letter.at == NOW + timedelta(hours=24)
 
 
+def test_a_question_that_stays_open_is_asked_once_and_in_time_whatever_is_filed_meanwhile(stores: Stores) -> None:
+    reporter, case = make_case(stores, personal_data="unknown")
+    for hours, status in ((20, "contained"), (30, "recovered"), (60, "ongoing")):
+        now = NOW + timedelta(hours=hours)
+        with stores.case.transaction() as db:
+            filing = Filing("zokuhou", "web", reporter)
+            incidents.update(db, incidents.hold(db, case.id), {"current_status": status}, filing, now=now)
+        remind(stores, now)
+        remind(stores, NOW + timedelta(hours=24) if hours < 24 else now + timedelta(hours=24))
+    (letter,) = written(stores, "again")
+    assert letter.at == NOW + timedelta(hours=24)
+
+
 def test_a_deadline_counts_how_often_it_was_told_of_and_not_to_how_many(stores: Stores) -> None:
     _, case = make_case(stores, CSIRT, "second@operator.example")
     for before in (72, 24, 2, 0):

@@ -14,7 +14,7 @@ from html import unescape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -30,8 +30,9 @@ from sqlalchemy import event, select
 from config import Settings
 from exchange import form, idempotency, incidents, offline, offline_reports
 from exchange.errors import Invalid, Problem
-from exchange.models import Case
+from exchange.models import AuditEntry, Case
 from exchange.offline import Box
+from exchange.offline_reports import NotTheirs
 from exchange.sharing import Kind, Role, Viewer
 from exchange.stores import Stores, open_stores
 from portal.app import create_app
@@ -54,9 +55,12 @@ TYPED: dict[str, list[str]] = {
 }
 
 
-def sealed_for(box: Box, *, plain: bytes | None = None, **more: list[str]) -> dict[str, Any]:
+OWN = "ORG-OWN"
+
+
+def sealed_for(box: Box, *, plain: bytes | None = None, number: str = OWN, **more: list[str]) -> dict[str, Any]:
     """What the page in the browser makes of the answers: its own half of the protocol, written again."""
-    told = {"made_at": "2026-11-20T01:30:00.123Z", "lang": "ja", "answers": TYPED | more}
+    told = {"made_at": "2026-11-20T01:30:00.123Z", "lang": "ja", "organization": number, "answers": TYPED | more}
     own = ec.generate_private_key(ec.SECP256R1())
     theirs = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), box.public)
     point = own.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -79,9 +83,14 @@ def _read(box: Box, parcel: dict[str, Any]) -> Any:
     return offline.read(json.dumps(parcel).encode(), box)
 
 
-def _reporter(stores: Stores, **more: Any) -> Viewer:
+def _reporter(stores: Stores, ref: str = OWN, **more: Any) -> Viewer:
     with stores.case.transaction() as db:
-        return make_viewer(db, make_organization(db, **more))
+        return make_viewer(db, make_organization(db, ref=ref, **more))
+
+
+def _officer(stores: Stores) -> Viewer:
+    with stores.case.transaction() as db:
+        return make_viewer(db, make_organization(db, kind=Kind.NCO), Role.ANALYST)
 
 
 def _take(stores: Stores, read: Any, by: Viewer, organization: str | None = None) -> tuple[Case, bool]:
@@ -200,25 +209,44 @@ def test_brought_twice_it_is_one_report_also_after_the_first_answer_is_forgotten
 def test_two_files_with_the_same_words_are_two_reports(stores: Stores, box: Box) -> None:
     by, parcel = _reporter(stores), sealed_for(box)
     _take(stores, _read(box, parcel), by)
-    later = json.dumps({"made_at": "2026-11-20T01:31:00.000Z", "lang": "ja", "answers": TYPED}).encode()
+    told = {"made_at": "2026-11-20T01:31:00.000Z", "lang": "ja", "organization": OWN, "answers": TYPED}
+    later = json.dumps(told).encode()
     _take(stores, _read(box, sealed_for(box, plain=later)), by)
     assert len(_cases(stores)) == 2
 
 
 def test_a_file_that_was_taken_for_one_organization_is_not_taken_for_another(stores: Stores, box: Box) -> None:
-    first, second, read = _reporter(stores), _reporter(stores), _read(box, sealed_for(box))
-    _take(stores, read, first)
-    with pytest.raises(Invalid) as caught:
-        _take(stores, read, second)
+    officer, read = _officer(stores), _read(box, sealed_for(box, number=""))
+    for ref in ("ORG-X1", "ORG-X2"):
+        _reporter(stores, ref)
+    _take(stores, read, officer, "ORG-X1")
+    with pytest.raises(NotTheirs) as caught:
+        _take(stores, read, officer, "ORG-X2")
     assert caught.value.problems == [Problem("file", "taken-elsewhere")]
     assert len(_cases(stores)) == 1
 
 
+def test_whoever_gets_hold_of_anothers_file_neither_reads_it_nor_uses_it_up(stores: Stores, box: Box) -> None:
+    thief, owner, officer = _reporter(stores, "ORG-X1"), _reporter(stores, "ORG-X2"), _officer(stores)
+    read = _read(box, sealed_for(box, number=" ｏｒｇ-x2 "))
+    nobodys = _read(box, sealed_for(box, number="", summary=["別の件"]))
+    for brought, by, organization, problem in (
+        (read, thief, None, Problem("file", "anothers")),
+        (nobodys, owner, None, Problem("file", "nobodys")),
+        (read, officer, "ORG-X1", Problem("organization", "other-number", {"number": " ｏｒｇ-x2 "})),
+    ):
+        with pytest.raises(NotTheirs) as caught:
+            _take(stores, brought, by, organization)
+        assert caught.value.problems == [problem] and caught.value.file_id == brought[0].file_id
+    assert _cases(stores) == []
+    assert _take(stores, read, owner)[1]
+    assert not _take(stores, read, officer, "ORG-X2")[1]
+    assert _take(stores, nobodys, officer, "ORG-X1")[1]
+
+
 def test_the_desk_brings_a_file_for_an_organization_of_the_register(stores: Stores, box: Box) -> None:
-    by = _reporter(stores, ref="ORG-X1")
-    with stores.case.transaction() as db:
-        officer = make_viewer(db, make_organization(db, kind=Kind.NCO), Role.ANALYST)
-    case, _ = _take(stores, _read(box, sealed_for(box)), officer, "ORG-X1")
+    by, officer = _reporter(stores, "ORG-X1"), _officer(stores)
+    case, _ = _take(stores, _read(box, sealed_for(box, number="ORG-X1")), officer, "ORG-X1")
     with stores.case.reading() as db:
         version = incidents.latest(incidents.find_own(db, case.ref, by))
     assert (version.via, version.taken_by_id) == ("offline", officer.person_id)
@@ -271,7 +299,9 @@ def _bring(client: FlaskClient, parcel: object, **more: str) -> Any:
 
 
 def test_a_reporter_imports_a_file_and_gets_the_same_receipt_again(app: Flask, sqlite_settings: Settings) -> None:
-    client, parcel = _signed_in(app, Kind.OPERATOR, Role.REPORTER), sealed_for(Box.open(sqlite_settings.keys))
+    client = _signed_in(app, Kind.OPERATOR, Role.REPORTER, ref=OWN)
+    assert OWN in client.get("/offline").text and OWN not in app.test_client().get("/offline").text
+    parcel = sealed_for(Box.open(sqlite_settings.keys))
     first, second = _bring(client, parcel), _bring(client, parcel)
     assert first.status_code == second.status_code == 303
     assert first.headers["Location"] == second.headers["Location"]
@@ -280,7 +310,8 @@ def test_a_reporter_imports_a_file_and_gets_the_same_receipt_again(app: Flask, s
 
 def test_the_desk_names_the_organization_and_reads_the_number_out(app: Flask, sqlite_settings: Settings) -> None:
     _signed_in(app, Kind.OPERATOR, Role.REPORTER, ref="ORG-D1")
-    officer, parcel = _signed_in(app, Kind.NCO, Role.ANALYST), sealed_for(Box.open(sqlite_settings.keys))
+    officer = _signed_in(app, Kind.NCO, Role.ANALYST)
+    parcel = sealed_for(Box.open(sqlite_settings.keys), number="ORG-D1")
     assert _bring(officer, parcel).status_code == 422
     assert _bring(officer, parcel, organization="ORG-NONE").status_code == 422
     assert _bring(officer, parcel, organization="ORG-D1", code="1111-1111-1111").status_code == 422
@@ -288,6 +319,17 @@ def test_the_desk_names_the_organization_and_reads_the_number_out(app: Flask, sq
         answer = _bring(officer, parcel, organization="ORG-D1")
         assert answer.status_code == 200 and "日本のN" in answer.text
     assert len(_cases(app.extensions["stores"])) == 1
+
+
+def test_a_file_that_is_not_theirs_is_refused_in_words_and_noted(app: Flask, sqlite_settings: Settings) -> None:
+    thief = _signed_in(app, Kind.OPERATOR, Role.REPORTER)
+    parcel = sealed_for(Box.open(sqlite_settings.keys))
+    answer = _bring(thief, parcel)
+    assert answer.status_code == 422 and "別の組織の登録番号" in answer.text and OWN not in answer.text
+    assert _bring(_signed_in(app, Kind.OPERATOR, Role.REPORTER, ref=OWN), parcel).status_code == 303
+    with app.extensions["stores"].case.reading() as db:
+        noted = [entry.entry for entry in db.scalars(select(AuditEntry)) if "offline.refused" in entry.entry]
+    assert len(noted) == 1 and str(UUID(parcel["id"])) in noted[0]
 
 
 def test_a_reader_imports_nothing(app: Flask) -> None:
@@ -303,7 +345,7 @@ def test_what_is_wrong_with_a_file_is_said_in_words(app: Flask) -> None:
 
 def test_the_form_is_one_file_that_asks_every_question_in_both_languages(app: Flask) -> None:
     page = unescape(app.test_client().get("/offline.html").text)
-    for field in form.QUICK.values():
+    for field in form.ASKED.values():
         assert f'name="{field["id"]}"' in page or field["id"] == "aware_at"
         for lang in ("ja", "en"):
             assert field["label"][lang] in page
@@ -341,18 +383,21 @@ def _run(settings: Settings, *command: str) -> Result:
 
 def test_the_command_line_writes_the_form_and_files_what_came_back(sqlite_settings: Settings, tmp_path: Path) -> None:
     stores = open_stores(sqlite_settings)
-    by = _reporter(stores, ref="ORG-C1")
+    by = _reporter(stores, "ORG-C1")
     form_file, parcel = tmp_path / "form.html", tmp_path / "noroshi-0000.json"
     assert _run(sqlite_settings, "offline", "form", str(form_file)).exit_code == 0
     box = Box.open(sqlite_settings.keys)
     assert offline.public_text(box) in form_file.read_text(encoding="utf-8")
-    parcel.write_text(json.dumps(sealed_for(box)))
+    parcel.write_text(json.dumps(sealed_for(box, number="ORG-C1")))
     importing = ("offline", "import", str(parcel), "--organization")
     first, second = (_run(sqlite_settings, *importing, "ORG-C1") for _ in range(2))
     (case,) = _cases(stores)
     assert first.output == f"filed: {case.ref}\n" and second.output == f"filed before: {case.ref}\n"
     for wrong in (("ORG-NONE",), ("ORG-C1", "--account", "nobody"), ("ORG-C1", "--code", "1111-1111-1111")):
         assert _run(sqlite_settings, *importing, *wrong).exit_code == 1
+    parcel.write_text(json.dumps(sealed_for(box, number="")))
+    nobodys = _run(sqlite_settings, *importing, "ORG-C1")
+    assert nobodys.exit_code == 1 and "names no organisation" in nobodys.output
     parcel.write_text("{}")
     broken = _run(sqlite_settings, *importing, "ORG-C1", "--account", by.username)
     assert broken.exit_code == 1 and "nothing was filed" in broken.output
@@ -393,6 +438,7 @@ def test_the_page_opened_from_the_disk_seals_what_the_installation_opens(
             for value in values:
                 box = page.locator(f"[name={name}][value='{value}']")
                 box.check() if box.count() else page.fill(f"[name={name}]", value)
+        page.fill("#organization", OWN)
         page.click("#tongue")
         assert page.locator("html").get_attribute("lang") == "en"
         with page.expect_download() as download:
@@ -401,7 +447,7 @@ def test_the_page_opened_from_the_disk_seals_what_the_installation_opens(
         shown = page.locator("#saved-code:not(:empty)").inner_text()
         assert Axe().run(page).response["violations"] == [] and not wrong
     parcel, typed = offline.read(saved.read_bytes(), Box.open(sqlite_settings.keys))
-    assert (typed.answers, typed.lang, parcel.code) == (TYPED, "en", shown)
+    assert (typed.answers, typed.lang, typed.organization, parcel.code) == (TYPED, "en", OWN, shown)
     assert download.value.suggested_filename == f"noroshi-{parcel.id[:4].upper()}.json"
 
 

@@ -15,6 +15,7 @@ from exchange import accounts, form, updates
 from exchange.form import Profile
 from exchange.stix import intake
 from exchange.stores import Stores
+from exchange.tables import table
 from portal import auth
 from portal.api import cases, deadlines, openapi, reports, webhooks
 from portal.api import openapi_examples as examples
@@ -103,7 +104,7 @@ def test_every_operation_has_a_name_and_every_refusal_is_a_problem_document() ->
 
 def test_the_refusals_of_filing_and_reading_are_described() -> None:
     filing = DOCUMENT["paths"]["/api/v1/reports"]["post"]["responses"]
-    assert set(filing) == {"201", "202", "400", "401", "403", "404", "408", "409", "413", "415", "422", "503"}
+    assert set(filing) == {"201", "202", "400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "503"}
     assert set(DOCUMENT["paths"]["/api/v1/cases/{ref}"]["get"]["responses"]) == {"200", "401", "403", "404", "503"}
 
 
@@ -187,6 +188,11 @@ def test_every_example_is_what_it_is_an_example_of() -> None:
     quick = form.parse(examples.REPORT, profile=profile, now=NOW)
     updates.merged(quick.model_dump(mode="json", exclude_none=True), examples.UPDATE, profile=profile, now=NOW)
     assert intake.read(examples.BUNDLE).later["iocs"]
+
+
+def test_the_deadline_in_the_example_of_a_message_is_one_that_a_rule_sets() -> None:
+    shown = {(one["regime"], one["stage"]) for one in examples.MESSAGE["deadlines"]}
+    assert shown <= {(rule["id"], one["id"]) for rule in table("rules")["rules"] for one in rule.get("stages", ())}
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from exchange.form import Profile, QuickReport, parse
@@ -12,7 +13,7 @@ from exchange.incidents import answers_of
 from exchange.rules import Decision, decide, last_open_day
 from exchange.sectors import authority, sector_of
 from exchange.sharing import TLP
-from exchange.tables import table
+from exchange.tables import lay_over, table
 
 DEMO = table("demo")
 ORGANISATIONS = {organisation["ref"]: organisation for organisation in DEMO["organisations"]}
@@ -255,6 +256,165 @@ def test_priority_sectors_come_first():
 )
 def test_deadlines_roll_over_weekends_holidays_and_the_new_year(day, expected):
     assert last_open_day(day) == expected
+
+
+# --- rules that an administrator added -----------------------------------------------------------------
+
+
+RULE = {
+    "id": "added",
+    "ja": "追加の報告",
+    "en": "An added report",
+    "regime": True,
+    "law": {"ja": "追加の法令", "en": "An added law"},
+    "when": {"all": []},
+    "reason": {"ja": "追加の理由", "en": "An added reason"},
+    "to": [],
+    "purpose": "response",
+    "stages": [],
+    "otherwise": [],
+    "by_consent": False,
+}
+
+
+@pytest.fixture
+def add_rules():
+    """Lays rules over the packaged ones until the test ends."""
+
+    def add(*rows: dict[str, Any]) -> None:
+        lay_over({("rules", "rules"): [RULE | row for row in rows]}, "test")
+
+    yield add
+    lay_over({}, "")
+
+
+def kept(decision: Decision) -> dict[str, Any]:
+    """As a version keeps it (JSON)."""
+    return orjson.loads(orjson.dumps(decision))
+
+
+def test_a_ministry_that_a_rule_names_by_its_id_gets_one_copy_with_all_reasons(add_rules):
+    add_rules({"to": ["mlit", "ministry", "cao-cyber"]})
+    decision = decided(a_profile("port", act=True))
+    assert recipients(decision) == ["mlit", "cao-cyber"]
+    first = decision.recipients[0]
+    assert first.regimes == ("act-report", "transport", "ci-info", "added")
+    assert {"追加の理由", "国土交通省が所管する分野の事業者のため"} <= set(first.reason.ja.split("。"))
+
+
+@pytest.mark.parametrize("ministry", ["cao-cyber", "npa", "ppc", "nco"])
+def test_a_sectors_ministry_that_receives_by_another_law_too_gets_one_copy(ministry):
+    lay_over({("sectors", "sectors"): [sector_row("chemical") | {"ministry": ministry}]}, "test")
+    try:
+        answers = {"personal_data": "yes", "police_consult": "requested-here", "share_scope": "nco"}
+        found = recipients(decided(a_profile(act=True), **answers))
+    finally:
+        lay_over({}, "")
+    assert sorted(found) == ["cao-cyber", "nco", "npa", "ppc"] and found[0] == ministry
+
+
+def sector_row(wanted: str) -> dict[str, Any]:
+    return next(dict(row) for row in table("sectors")["sectors"] if row["id"] == wanted)
+
+
+def test_whom_an_earlier_version_reached_stays_when_its_rule_names_somebody_else(add_rules):
+    add_rules({"to": ["jpcert", "mlit"]}, {"id": "asked", "to": ["ipa"], "by_consent": True, "regime": False})
+    first = decided()
+    assert recipients(first) == ["meti", "jpcert", "mlit", "ipa"]
+    add_rules({"to": ["npa"]})
+    second = decide(answers_of(a_report()), a_profile(), at=NOW, before=kept(first))
+    third = decide(answers_of(a_report()), a_profile(), at=NOW, before=kept(second))
+    for decision in (second, third):
+        assert recipients(decision) == ["meti", "npa", "jpcert", "mlit", "ipa"]
+        by_id = {one.id: one for one in decision.recipients}
+        was = {one.id: one for one in first.recipients}
+        assert (by_id["mlit"].law, by_id["mlit"].reason) == (was["mlit"].law, was["mlit"].reason)
+        assert [one.id for one in decision.recipients if one.held] == ["ipa"], "of a consent, without its rule, no more"
+
+
+STAGE = {"id": "first", "ja": "期限", "en": "Deadline", "start": "aware_at", "met_by": "any"}
+
+
+@pytest.mark.parametrize(
+    ("aware", "stage", "due"),
+    [
+        # 28 December 2026 is a Monday, and the last open day of the year.
+        ("2026-12-25", {"business_days": 1}, "2026-12-28"),
+        ("2026-12-25", {"business_days": 2}, "2027-01-04"),
+        ("2026-12-28", {"business_days": 1}, "2027-01-04"),
+        ("2026-12-28", {"business_days": 1, "first_day_counted": True}, "2026-12-28"),
+        ("2026-12-28", {"business_days": 2, "first_day_counted": True}, "2027-01-04"),
+        ("2026-12-30", {"business_days": 1, "first_day_counted": True}, "2027-01-04"),
+        ("2027-01-03", {"business_days": 3}, "2027-01-06"),
+        # 23 November 2026 is a holiday, on a Monday.
+        ("2026-11-20", {"business_days": 1}, "2026-11-24"),
+        ("2026-11-22", {"business_days": 3}, "2026-11-26"),
+        ("2026-11-18", {"business_days": 5}, "2026-11-26"),
+        # Golden Week 2026: Wednesday 29 April, and from Saturday 2 to Wednesday 6 May.
+        ("2026-04-28", {"business_days": 3}, "2026-05-07"),
+        ("2026-05-01", {"business_days": 3, "first_day_counted": True}, "2026-05-08"),
+        ("2026-05-03", {"business_days": 2, "first_day_counted": True}, "2026-05-08"),
+        # Months: to the day before the same day; a first of the month to the last of another.
+        ("2026-11-29", {"months": 1}, "2026-12-29"),
+        ("2026-11-29", {"months": 1, "roll_if_closed": True}, "2027-01-04"),
+        ("2026-12-02", {"months": 1, "first_day_counted": True}, "2027-01-01"),
+        ("2027-01-31", {"months": 1}, "2027-02-28"),
+        ("2027-01-30", {"months": 1}, "2027-02-28"),
+        ("2027-02-28", {"months": 1}, "2027-03-31"),
+        ("2026-10-03", {"months": 1, "roll_if_closed": True}, "2026-11-04"),
+        ("2026-11-13", {"days": 10}, "2026-11-23"),
+        ("2026-11-13", {"days": 10, "roll_if_closed": True}, "2026-11-24"),
+    ],
+)
+def test_a_clock_counts_open_days_days_or_months_as_its_rule_says(add_rules, aware, stage, due):
+    add_rules({"stages": [STAGE | stage]})
+    now = datetime.fromisoformat(f"{aware}T13:00:00+09:00")
+    answers = answers_of(parse(UNKNOWN | {"aware_at": f"{aware}T12:00:00+09:00"}, profile=a_profile(), now=now))
+    (clock,) = decide(answers, a_profile(), at=now).clocks
+    assert str(clock.due_date) == due
+
+
+# --- later filings -------------------------------------------------------------------------------------
+
+
+def test_a_regime_that_an_update_brings_starts_its_own_clock_until_its_time_is_told():
+    """Aware on the 4th; on the 20th the supply stops, and personal data are at risk; nobody says since when."""
+    profile, later = a_profile("electricity"), NOW + timedelta(days=3)
+    known = answers_of(a_report(profile, aware_at="2026-11-04T09:00:00+09:00", service_impact="none"))
+    first = decide(known, profile, at=datetime(2026, 11, 4, 1, tzinfo=UTC))
+    brought = known | {"service_impact": "stopped", "personal_data": "yes"}
+    second = decide(brought, profile, at=NOW, before=kept(first))
+    # A later version moves nothing; a time that is told does, and that of awareness is no time of the accident.
+    third = decide(brought | {"aware_at": "2026-11-03T00:00:00Z"}, profile, at=later, before=kept(second))
+    for decision in (second, third):
+        starts = {(clock.regime, clock.stage): clock.starts_at for clock in decision.clocks}
+        assert set(starts.values()) == {NOW} and len(starts) == 4
+        due = {(clock.regime, clock.stage): clock.due_at or clock.due_date for clock in decision.clocks}
+        assert due["electricity", "sokuhou"] == NOW + timedelta(hours=24)
+        assert due["ppc-private", "sokuhou"] == date(2026, 11, 25)
+    told = brought | {"accident_known_at": "2026-11-19T09:00:00Z"}
+    fourth = decide(told, profile, at=later, before=kept(third))
+    due = {(clock.regime, clock.stage): clock.due_at or clock.due_date for clock in fourth.clocks}
+    assert due["electricity", "sokuhou"] == datetime(2026, 11, 20, 9, tzinfo=UTC)
+    assert due["ppc-private", "sokuhou"] == date(2026, 11, 25)
+
+
+def test_what_the_first_report_brought_starts_when_one_became_aware_also_when_that_is_corrected():
+    known = answers_of(a_report(personal_data="yes"))
+    first = decide(known, a_profile(), at=NOW)
+    second = decide(known | {"aware_at": "2026-11-18T00:00:00Z"}, a_profile(), at=NOW, before=kept(first))
+    assert {clock.starts_at for clock in second.clocks} == {datetime(2026, 11, 18, tzinfo=UTC)}
+
+
+def test_a_question_that_stays_open_is_asked_when_the_first_version_said():
+    known, later = answers_of(a_report()), NOW + timedelta(hours=20)
+    first = decide(known, a_profile(), at=NOW)
+    second = decide(known | {"current_status": "contained"}, a_profile(), at=later, before=kept(first))
+    assert [one.remind_at for one in second.reminders] == [NOW + timedelta(hours=24)]
+    answered = decide(known | {"personal_data": "no"}, a_profile(), at=later, before=kept(second))
+    assert not answered.reminders
+    again = decide(known, a_profile(), at=later, before=kept(answered))
+    assert [one.remind_at for one in again.reminders] == [later + timedelta(hours=24)]
 
 
 def test_every_rule_sends_to_somebody_known_and_has_all_its_words():

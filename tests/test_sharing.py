@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import select
 
 from exchange import form, sharing
 from exchange.models import Case
-from exchange.sharing import PUBLIC, TLP, EditionKind, Kind, Permission, Role, Scope, may_see, visible_to
+from exchange.sharing import PUBLIC, TLP, EditionKind, Kind, Permission, Purpose, Role, Scope, may_see, visible_to
 from exchange.stores import Stores
 from tests.make import make_organization, make_report, make_viewer
 
@@ -49,12 +51,28 @@ def _viewer(kind: Kind, role: Role) -> sharing.Viewer:
 
 
 def test_a_scope_allows_exactly_the_editions_that_it_names() -> None:
-    assert {scope: set(sharing.editions_of(scope)) for scope in Scope} == {
+    assert {scope: set(sharing.editions_of(scope, [Purpose.WARNING])) for scope in Scope} == {
         Scope.LEGAL_ONLY: set(),
         Scope.NCO: set(),
         Scope.COUNCIL_ANON: {EditionKind.SHARED},
         Scope.ALLIED_ANON: {EditionKind.SHARED, EditionKind.ALLIED},
     }
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_what_may_not_be_used_for_warnings_has_no_edition(scope: Scope) -> None:
+    purposes = sharing.purposes_of({"permitted_purposes": ["response", "statistics"]})
+    assert sharing.editions_of(scope, purposes) == ()
+
+
+def test_the_kinds_of_a_ddos_attack_are_techniques_and_the_rest_of_its_details_stays() -> None:
+    told = {"vectors": ["T1498.002", "unknown"], "targets": ["www.own.example"], "peak_gbps": 40}
+    answers = {"ttps": [{"id": "T0836", "domain": "ics"}, {"id": "T1498.002"}], "ddos": told}
+    techniques = {("T0836", "ics"), ("T1498.002", "enterprise")}
+    assert set(sharing.technical(answers, EditionKind.SHARED).techniques) == techniques
+    assert sharing.technical({"ddos": {"targets": ["a"]}}, EditionKind.SHARED) == sharing.Technical()
+    vectors = next(item for item in form.FIELDS["ddos"]["items"] if item["id"] == "vectors")
+    assert all(re.fullmatch(r"T149[89](\.\d{3})?|unknown", one["value"]) for one in vectors["options"])
 
 
 def test_only_chosen_answers_of_the_technical_class_pass_into_an_edition() -> None:
@@ -66,7 +84,9 @@ def test_only_chosen_answers_of_the_technical_class_pass_into_an_edition() -> No
 
 def test_what_people_type_and_what_names_them_is_sealed() -> None:
     sealed = {name for name, entry in form.FIELDS.items() if sharing.seals(entry)}
-    assert {name for name in form.QUICK if name in sealed} == {"personal_data", "callback", "summary", "ioc_paste"}
+    assert {name for name in form.QUICK if name in sealed} == {
+        *("personal_data", "callback", "summary", "ioc_paste", "ioc_left_out")
+    }
     assert {"other_operators", "supply_chain", "root_cause_ja", "pd_items_ja", "pd_subject_count", "iocs"} <= sealed
     typed = {"text", "textarea", "lines", "tel", "url"}
     for name in form.FIELDS.keys() - sealed:
@@ -78,7 +98,13 @@ def test_what_people_type_and_what_names_them_is_sealed() -> None:
     ("hit", "registered", "passes"), [(3, 10, True), (2, 100, False), (3, 9, False), (6, 11, False), (5, 10, True)]
 )
 def test_a_cell_is_named_only_when_enough_are_hit_and_more_are_not(hit: int, registered: int, passes: bool) -> None:
-    assert sharing.k_passes(hit=hit, registered=registered, k=3, population=10) is passes
+    assert sharing.k_passes(counted=hit, hit=hit, registered=registered, k=3, population=10) is passes
+
+
+def test_who_does_not_want_to_be_counted_neither_names_a_cell_nor_makes_it_look_safe() -> None:
+    assert not sharing.k_passes(counted=2, hit=5, registered=10, k=3, population=10)
+    assert not sharing.k_passes(counted=3, hit=6, registered=10, k=3, population=10)
+    assert sharing.k_passes(counted=3, hit=5, registered=10, k=3, population=10)
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from config import Settings
-from exchange import editions
+from exchange import accounts, drafts, editions
 from exchange.errors import Invalid
 from exchange.form import message
+from exchange.models import Person
 from exchange.stix import ids, intake
 from exchange.stix.intake_values import pasted
+from exchange.times import utcnow
 from portal.app import create_app
 from tests.bundles import (
     CORE,
@@ -236,6 +241,11 @@ def test_what_was_only_observed_is_not_sure_and_is_not_pasted() -> None:
     assert "ioc_paste" not in told.quick
 
 
+def test_a_value_that_is_not_of_its_type_is_kept_as_another() -> None:
+    told = intake.read(bundle(indicator("[ipv4-addr:value = 'not an ip' OR ipv4-addr:value = '198.51.100.0/24']")))
+    assert [row["type"] for row in told.later["iocs"]] == ["other", "ipv4-addr"]
+
+
 def test_an_observable_that_nothing_points_to_is_nobodys_indicator() -> None:
     """The mailbox of a contact stands in a bundle too."""
     assert values(sco("email-addr", value="duty@operator.example")) == []
@@ -274,8 +284,91 @@ def test_the_strictest_of_several_markings_counts_and_the_incidents_own_is_for_a
 
 
 def test_a_paste_ends_with_the_last_value_that_fits() -> None:
-    rows = [{"type": "domain-name", "value": f"{number:04}.example", "confidence": "high"} for number in range(10)]
-    assert pasted(rows, [], 39) == "0000.example\n0001.example\n0002.example"
+    assert pasted((f"{number:04}.example" for number in range(10)), 39) == "0000.example\n0001.example\n0002.example"
+
+
+RED = {"object_marking_refs": [ids.TLP_MARKING["red"]]}
+ADDRESS, FILE = sco("ipv4-addr", value="198.51.100.7"), sco("file", hashes={"SHA-256": HASH})
+PLACE = thing("infrastructure", "c2", infrastructure_types=["command-and-control"])
+SAMPLE = thing("malware", "Lock", is_family=False, sample_refs=[FILE["id"]])
+HOLE = thing("vulnerability", "CVE-2024-21887")
+METHOD = thing(
+    "attack-pattern", "Phishing", external_references=[{"source_name": "mitre-attack", "external_id": "T1566.001"}]
+)
+WATCH_ADDRESS, WATCH_FILE = (
+    indicator("[ipv4-addr:value = '198.51.100.7']"),
+    indicator(f"[file:hashes.'SHA-256' = '{HASH.upper()}']"),
+)
+
+
+@pytest.mark.parametrize(
+    "things",
+    [
+        [incident(**RED), WATCH_ADDRESS, HOLE, METHOD],
+        [WATCH_ADDRESS | RED],
+        [WATCH_ADDRESS, WATCH_ADDRESS | RED | {"id": stix_id("indicator", "again")}],
+        [PLACE, ADDRESS | RED, linked("consists-of", PLACE, ADDRESS)],
+        [PLACE | RED, ADDRESS, linked("consists-of", PLACE, ADDRESS)],
+        [PLACE, ADDRESS, linked("consists-of", PLACE, ADDRESS) | RED],
+        [PLACE | RED, WATCH_ADDRESS, linked("indicates", WATCH_ADDRESS, PLACE)],
+        [observed(ADDRESS, **RED), ADDRESS, WATCH_ADDRESS],
+        [HOLE | RED],
+        [HOLE, HOLE | RED | {"id": stix_id("vulnerability", "again")}],
+        [METHOD | RED],
+        [METHOD, METHOD | RED | {"id": stix_id("attack-pattern", "again")}],
+        [SAMPLE | RED, FILE, WATCH_FILE],
+        [SAMPLE, FILE | RED, WATCH_FILE],
+    ],
+    ids=lambda things: " ".join(f"{one['type']}{'!' if 'object_marking_refs' in one else ''}" for one in things),
+)
+def test_what_an_object_marked_red_tells_is_not_pasted_and_makes_the_technical_part_red(things: list[Thing]) -> None:
+    told = intake.read(bundle(*things))
+    assert "ioc_paste" not in told.quick
+    assert told.later["tlp_tech"] == "red"
+
+
+@pytest.mark.parametrize(
+    "things",
+    [
+        [WATCH_ADDRESS, WATCH_ADDRESS | RED | {"id": stix_id("indicator", "again")}],
+        [PLACE | RED, ADDRESS, linked("consists-of", PLACE, ADDRESS)],
+        [observed(ADDRESS, **RED), ADDRESS],
+    ],
+    ids=["indicator", "infrastructure", "observed-data"],
+)
+def test_a_value_is_as_strict_as_the_strictest_object_that_tells_of_it(things: list[Thing]) -> None:
+    for told in (later(*things), later(*things[::-1])):
+        assert [row["tlp"] for row in told["iocs"]] == ["red"]
+
+
+def definition(name: str, **more: Any) -> Thing:
+    made = thing("marking-definition", **more)
+    return {key: value for key, value in made.items() if key != "modified"} | {
+        "id": stix_id("marking-definition", name)
+    }
+
+
+OWN_RED = definition("own", extensions={ids.TLP_EXTENSION: {"extension_type": "property-extension", "tlp_2_0": "red"}})
+STATEMENT = definition("words", definition_type="statement", definition={"statement": "Ask first"})
+
+
+@pytest.mark.parametrize(
+    ("marked", "level"),
+    [
+        ({"object_marking_refs": [OWN_RED["id"]]}, "red"),
+        ({"object_marking_refs": ["marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed"]}, "red"),
+        ({"object_marking_refs": [STATEMENT["id"]]}, "amber+strict"),
+        ({"object_marking_refs": [ids.TLP_MARKING["green"], stix_id("marking-definition", "?")]}, "amber+strict"),
+        ({"granular_markings": [{"marking_ref": OWN_RED["id"], "selectors": ["pattern"]}]}, "red"),
+        ({"granular_markings": [{"marking_ref": STATEMENT["id"], "selectors": ["pattern"]}]}, "amber+strict"),
+        ({"granular_markings": [{"lang": "en", "selectors": ["pattern"]}]}, None),
+        ({"object_marking_refs": [ids.TLP_MARKING["green"]]}, "green"),
+    ],
+)
+def test_a_marking_that_tells_no_level_may_forbid_anything(marked: Thing, level: str | None) -> None:
+    told = intake.read(bundle(OWN_RED, STATEMENT, WATCH_ADDRESS | marked))
+    assert told.later.get("tlp_tech") == told.later["iocs"][0].get("tlp") == level
+    assert ("ioc_paste" in told.quick) is (level in {None, "green"})
 
 
 # --- the other objects ---------------------------------------------------------------------------------
@@ -442,6 +535,63 @@ def test_without_a_telephone_or_a_consent_on_file_a_person_is_asked(app: Flask) 
     assert (answer.status_code, sorted(answer.json["missing"])) == (202, ["callback", "share_scope"])
     assert count_rows(app)["draft"] == before["draft"] + 1
     assert count_rows(app)["incident_case"] == before["incident_case"]
+
+
+def signed_in(app: Flask, who: Member) -> Any:
+    with _stores(app).case.reading() as db:
+        name = db.scalars(sa.select(Person.username).where(Person.organization_id == who.organization.id)).one()
+    browser = app.test_client()
+    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get("/login").get_data(as_text=True))
+    assert token
+    browser.post("/login", data={"username": name, "password": "right horse", "csrf_token": token[1]})
+    return browser
+
+
+def typed_in(app: Flask, who: Member, draft_id: str, browser: Any) -> dict[str, list[str]]:
+    """The form as the page of a draft shows it."""
+    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get("/reports/new").get_data(as_text=True))
+    assert token
+    with _stores(app).case.reading() as db:
+        viewer = accounts.viewer_of_key(db, who.key, scope="report", now=utcnow())
+        assert viewer
+        typed = drafts.find(db, UUID(draft_id), viewer).typed
+    return {**typed, "draft": [draft_id], "csrf_token": [token[1]]}
+
+
+@pytest.fixture
+def now_running(settings: Settings) -> Iterator[Flask]:
+    """The portal, with pages and API in the same time, which runs."""
+    made = create_app(settings)
+    yield made
+    _stores(made).close()
+
+
+def test_what_the_first_page_does_not_ask_waits_in_the_draft_and_is_filed_with_it(now_running: Flask) -> None:
+    app = now_running
+    alice, ago = make_member(app), (utcnow() - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:00Z")
+    detected, quick = task("detected", start_time=ago), incident()
+    draft = post(alice, bundle(quick, WATCHED, detected)).json
+    browser = signed_in(app, alice)
+    data = typed_in(app, alice, draft["draft_id"], browser) | {
+        "callback": ["03-1234-5678"],
+        "share_scope": ["council-anon"],
+    }
+    checked = browser.post("/reports/check", data=data).get_data(as_text=True)
+    assert "システムから届いたそのほかの内容" in checked and "203[.]0[.]113[.]45" in checked
+    assert browser.post("/reports", data=data).status_code == 303
+    (case,) = alice.told("GET", CASES)["cases"]
+    answers = alice.told("GET", f"{case['status_url']}/versions/2")["answers"]
+    assert answers["iocs"] == [{"type": "ipv4-addr", "value": "203.0.113.45", "confidence": "high"}]
+    assert (answers["callback"], answers["detected_at"]) == ("+81312345678", ago)
+    assert count_rows(app)["draft"] == 0
+
+
+def test_a_draft_says_nothing_wrong_of_later_stages_either(app: Flask) -> None:
+    alice, before = make_member(app), count_rows(app)
+    late = event(start_time="2026-11-21T02:30:00Z")
+    problem = refused(post(alice, bundle(task("detected", start_time="2026-11-21T02:00:00Z"), late)), 422)
+    assert [one["field"] for one in problem["errors"]] == ["detected_at"]
+    assert count_rows(app)["draft"] == before["draft"]
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,23 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+import orjson
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from stix2validator import ValidationOptions, validate_instance
 
-from exchange import accounts, carrying, clocks, findings, form, incidents, outbox
+from exchange import accounts, carrying, clocks, findings, form, incidents, lanes, outbox
 from exchange.db import Store
 from exchange.errors import Invalid, NotFound, WrongState
 from exchange.incidents import Filed, Filing
-from exchange.sharing import Viewer
+from exchange.models import Collection, Entry, Event, ObjectVersion
+from exchange.sharing import TLP, Viewer
+from exchange.stix.ids import TLP_MARKING
 from exchange.stores import Stores
+from portal.web import previews
 from tests.conftest import NOW
 from tests.make import DEMO, SAMPLES, file_sample, make_organization, make_report, make_viewer, work
 from tests.test_editions import leaks, polled, release, reports
@@ -123,8 +129,11 @@ def test_a_correction_takes_back_what_was_wrong_and_leaves_nothing_of_it(stores:
     filed = filed_by(stores, alice, ioc_paste="203.0.113.45 198.51.100.99")
     before = reports(stores, "council")
     wrong = next(one for one in before if "198.51.100.99" in one.get("pattern", ""))
-    update(stores, filed, alice, {"ioc_paste": "203.0.113.45"}, stage="correction")
+    correction = Filing("correction", "api", alice)
+    found = carrying.file(stores, filed.case.ref, {"ioc_paste": "203.0.113.45"}, correction, clock=lambda: LATER)
     after = reports(stores, "council")
+    release(stores, found, minutes=121)
+    assert reports(stores, "council") == after, "it was out of the feed before it was confirmed"
     revoked = [one for one in after if one["id"] == wrong["id"]]
     assert [one["revoked"] for one in revoked] == [True] and revoked[0]["modified"] > wrong["modified"]
     assert "198.51.100.99" not in str(after) and "203.0.113.45" in str(after)
@@ -231,6 +240,139 @@ def test_an_embargo_holds_the_edition(stores: Stores, alice: Viewer) -> None:
     with stores.case.reading() as db:
         assert "edition.ready" not in [topic for topic, _ in outbox.to_ring(db, now=until - timedelta(minutes=1))]
         assert "edition.ready" in [topic for topic, _ in outbox.to_ring(db, now=until)]
+
+
+def test_whoever_leaves_word_of_it_nothing_under_an_embargo_goes_out(stores: Stores, alice: Viewer) -> None:
+    until = NOW + timedelta(days=2)
+    with stores.case.transaction() as db:
+        filed = make_report(db, alice)
+    (edition,) = work(stores, filed)
+    carrying.file(stores, filed.case.ref, embargo(until), Filing("zokuhou", "web", alice), clock=lambda: NOW)
+    carrying.release(stores, edition.id, clock=lambda: until - timedelta(seconds=1))
+    assert reports(stores, "council") == []
+    with stores.case.reading() as db:
+        assert rung(db, edition.id, until) and not rung(db, edition.id, until - timedelta(seconds=1), after=NOW)
+    carrying.release(stores, edition.id, clock=lambda: until)
+    assert reports(stores, "council")
+
+
+def embargo(until: datetime) -> dict[str, str]:
+    return {"embargo_until": until.isoformat()}
+
+
+def rung(db: Session, edition_id: UUID, at: datetime, *, after: datetime = NOW) -> bool:
+    """Whether word of an edition is heard by then, and not at once."""
+    heard = select(Event.id).where(Event.subject_id == edition_id, Event.ring_at > after, Event.ring_at <= at)
+    return db.scalar(heard.limit(1)) is not None
+
+
+def test_what_is_out_when_an_embargo_begins_stays_and_only_shrinks(stores: Stores, alice: Viewer) -> None:
+    filed = filed_by(stores, alice, ioc_paste="203.0.113.45 198.51.100.99 203.0.113.46")
+    before = reports(stores, "council")
+    more = {"ioc_paste": "203.0.113.45 203.0.113.46", "ttps": [{"id": "T1190"}], "incident_kind": "ddos"}
+    found = carrying.file(
+        stores,
+        filed.case.ref,
+        embargo(LATER + timedelta(days=2)) | more,
+        Filing("correction", "api", alice),
+        clock=lambda: LATER,
+    )
+    confirmed = reports(stores, "council")
+    with stores.case.transaction() as db:
+        make_organization(db, networks=["203.0.113.46/32"])
+    (edition,) = work(stores, found, now=LATER)
+    with stores.case.reading() as db:
+        assert rung(db, edition.id, LATER)
+    release(stores, found, minutes=121)
+    after = reports(stores, "council")
+    assert "198.51.100.99" in str(before) and "198.51.100.99" not in str(confirmed)
+    assert "203.0.113.46" in str(confirmed) and "203.0.113.46" not in str(after)
+    assert "T1190" not in str(after) and "DDoS" not in str(after)
+    assert {one["id"] for one in after} <= {one["id"] for one in before}
+    release(stores, found, minutes=3 * 24 * 60)
+    assert "T1190" in str(reports(stores, "council")) and "DDoS" in str(reports(stores, "council"))
+
+
+def test_a_worker_that_is_late_does_not_publish_what_is_under_an_embargo_by_now(stores: Stores, alice: Viewer) -> None:
+    with stores.case.transaction() as db:
+        filed = make_report(db, alice)
+    (edition,) = work(stores, filed)
+    changes = embargo(LATER + timedelta(days=1)) | {"tlp_tech": "amber"}
+    act = Filing("zokuhou", "web", alice)
+    slow = _Meanwhile(stores.case, lambda: carrying.file(stores, filed.case.ref, changes, act, clock=lambda: LATER))
+    carrying.release(replace(stores, case=slow), edition.id, clock=lambda: LATER)  # type: ignore[arg-type]
+    assert slow._begun == 2 and reports(stores, "council") == []
+
+
+def received(stores: Stores, alias: str, tlp: TLP) -> list[dict[str, Any]]:
+    """What a collection serves to those who may receive up to this level, without the publisher."""
+    with stores.released.reading() as db:
+        rows = select(ObjectVersion.body, Entry.lane).join(Entry).join(Collection, Collection.id == Entry.collection_id)
+        entries = db.execute(rows.where(Collection.alias == alias).order_by("date_added")).all()[2:]
+    return [orjson.loads(body) for body, lane in entries if lanes.rank_of(lane) <= tlp.rank]
+
+
+@pytest.mark.parametrize("level", [TLP.AMBER, TLP.AMBER_STRICT, TLP.RED])
+def test_a_stricter_level_holds_from_the_moment_of_its_confirmation(stores: Stores, alice: Viewer, level: TLP) -> None:
+    filed = filed_by(stores, alice)
+    before = reports(stores, "council")
+    found = carrying.file(
+        stores, filed.case.ref, {"tlp_tech": level}, Filing("correction", "api", alice), clock=lambda: LATER
+    )
+    for looser in TLP:
+        served = received(stores, "council", looser)
+        assert {one["id"] for one in served} == ({one["id"] for one in before} if looser.rank >= level.rank else set())
+    confirmed = reports(stores, "council")
+    newest = {one["id"]: one for one in confirmed}.values()
+    assert {one["object_marking_refs"][0] for one in newest if "modified" in one} == {TLP_MARKING[level]}
+    assert_valid(confirmed)
+    release(stores, found, minutes=121)
+    assert reports(stores, "council") == confirmed, "the same is rendered when a worker comes to it"
+
+
+def test_an_address_is_as_open_as_the_most_open_report_of_it(stores: Stores, alice: Viewer) -> None:
+    def values(level: TLP) -> list[str]:
+        return [one["value"] for one in received(stores, "council", level) if one["type"] == "ipv4-addr"]
+
+    filed = filed_by(stores, alice, ioc_paste="203.0.113.45 203.0.113.46")
+    with stores.case.transaction() as db:
+        bob = make_viewer(db, make_organization(db))
+        other = make_report(db, bob, ioc_paste="203.0.113.45", incident_kind="other")
+    release(stores, other, minutes=3)
+    update(stores, filed, alice, {"tlp_tech": "red"}, stage="correction")
+    assert values(TLP.GREEN) == ["203.0.113.45"]
+    update(stores, other, bob, {"tlp_tech": "amber+strict"}, stage="correction")
+    assert values(TLP.AMBER) == [] and values(TLP.AMBER_STRICT) == ["203.0.113.45"]
+    with stores.case.transaction() as db:
+        third = make_report(db, make_viewer(db, make_organization(db)), ioc_paste="203.0.113.45 203.0.113.46")
+    release(stores, third, minutes=130)
+    assert sorted(values(TLP.GREEN)) == ["203.0.113.45", "203.0.113.46"]
+
+
+def test_what_may_not_be_used_for_warnings_is_out_of_the_feed_before_it_is_confirmed(
+    stores: Stores, alice: Viewer
+) -> None:
+    filed = filed_by(stores, alice, share_scope="allied-anon")
+    purposes = {"permitted_purposes": ["response", "statistics"]}
+    with stores.case.transaction() as db:
+        case = incidents.find(db, filed.case.ref, alice)
+        told = previews.of(db, case, purposes, "zokuhou", by=alice, now=LATER)["consent"]
+    assert told.before == told.after and len(told.ended) == 2 and not told.opened
+    found = carrying.file(stores, filed.case.ref, purposes, Filing("zokuhou", "web", alice), clock=lambda: LATER)
+    release(stores, found, minutes=121)
+    for alias in ("council", "allied"):
+        left = reports(stores, alias)
+        assert left and all(one["revoked"] for one in left)
+
+
+def test_the_kinds_of_a_ddos_attack_go_out_as_techniques(stores: Stores, alice: Viewer) -> None:
+    filed = filed_by(stores, alice, incident_kind="ddos")
+    details = {"ddos": {"vectors": ["T1498.002", "T1499.002"], "targets": ["www.victim.example"]}}
+    update(stores, filed, alice, details)
+    out = reports(stores, "council")
+    assert sorted(one["name"] for one in out if one["type"] == "attack-pattern") == ["T1498.002", "T1499.002"]
+    assert "victim" not in str(out)
+    assert_valid(out)
 
 
 def test_a_closed_case_takes_no_update_until_it_is_opened_again(stores: Stores, alice: Viewer) -> None:

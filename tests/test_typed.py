@@ -18,12 +18,14 @@ from tests.make import DEMO, make_answers
 Json = dict[str, Any]
 PROFILE = Profile("port", act_special_operator=False, public_body=False, ci_operator=True)
 FIELD_LIST = list(FIELDS.values())
+TODAY = NOW.date()
 
 # --- every answer that there can be ---------------------------------------------------------------------
 
 _VISIBLE = st.characters(blacklist_categories=("Cs", "Cc"))
 _FIRST, _LAST = (datetime.fromisoformat(day) for day in ("1970-01-02", "2026-11-20"))
 _TIMES = st.datetimes(_FIRST, _LAST, timezones=st.just(UTC))
+_RECENT = st.datetimes(datetime.fromisoformat("2024-11-22"), _LAST, timezones=st.just(UTC))
 
 
 def _line(most: int) -> st.SearchStrategy[str]:
@@ -76,7 +78,10 @@ ANSWERS: dict[str, Any] = {
     "text": _text,
     "textarea": _text,
     "lines": lambda field: st.lists(_line(field.get("max_length", 1000)), min_size=1, max_size=4),
-    "datetime": lambda _: _TIMES.map(lambda when: when.isoformat().replace("+00:00", "Z")),
+    "recognised": lambda _: st.lists(_line(40), min_size=1, max_size=4),
+    "datetime": lambda field: (_RECENT if field.get("near") else _TIMES).map(
+        lambda when: when.isoformat().replace("+00:00", "Z")
+    ),
     "date": lambda _: st.dates(date(1970, 1, 1), date(2099, 12, 31)).map(date.isoformat),
     "integer": _whole,
     "number": _number,
@@ -105,8 +110,8 @@ def _said(patch: Json) -> Json:
 def test_an_answer_goes_into_a_form_and_comes_back_as_it_was(name: str, draw: st.DataObject) -> None:
     answers = {name: draw.draw(ANSWERS[FIELDS[name]["input"]](FIELDS[name]))}
     pairs = typed.from_answers([FIELDS[name]], answers)
-    assert _said(typed.to_answers([FIELDS[name]], pairs)) == answers
-    assert typed.problems([FIELDS[name]], pairs) == []
+    assert _said(typed.to_answers([FIELDS[name]], pairs, today=TODAY)) == answers
+    assert typed.problems([FIELDS[name]], pairs, today=TODAY) == []
     assert typed.tidied([FIELDS[name]], pairs) == pairs
 
 
@@ -117,7 +122,7 @@ def test_what_is_kept_of_a_form_is_what_was_shown_in_it(draw: st.DataObject) -> 
     chosen = draw.draw(st.sets(st.sampled_from([n for n in FIELDS if n not in QUICK]), max_size=8))
     answers = {name: draw.draw(ANSWERS[FIELDS[name]["input"]](FIELDS[name])) for name in chosen}
     kept = Later.model_validate(answers, context={"now": NOW}).model_dump(mode="json", exclude_none=True)
-    patch = typed.to_answers(FIELD_LIST, typed.from_answers(FIELD_LIST, kept))
+    patch = typed.to_answers(FIELD_LIST, typed.from_answers(FIELD_LIST, kept), today=TODAY)
     assert _said(patch) == kept
     assert set(patch) == set(FIELDS)
 
@@ -130,7 +135,7 @@ def test_the_ten_can_be_typed(report: Json) -> None:
         answers = {name: value for name, value in stage.items() if name != "submitted_at"}
         said = merged(before, answers, profile=PROFILE, now=now)
         pairs = typed.from_answers(FIELD_LIST, said)
-        retyped = typed.to_answers(FIELD_LIST, pairs)
+        retyped = typed.to_answers(FIELD_LIST, pairs, today=TODAY)
         assert updates.changed(said, merged(said, retyped, profile=PROFILE, now=now)) == []
         before = said
 
@@ -142,8 +147,8 @@ def read(name: str, **boxes: str | list[str]) -> tuple[Any, list[str]]:
     """(the answer, the codes of its problems) of what was typed into the boxes of one question."""
     parts = {f"{name}{box and '.'}{box}": value for box, value in boxes.items()}
     pairs = {part: value if isinstance(value, list) else [value] for part, value in parts.items()}
-    codes = [problem.code for problem in typed.problems([FIELDS[name]], pairs)]
-    return typed.to_answers([FIELDS[name]], pairs)[name], codes
+    codes = [problem.code for problem in typed.problems([FIELDS[name]], pairs, today=TODAY)]
+    return typed.to_answers([FIELDS[name]], pairs, today=TODAY)[name], codes
 
 
 def said(name: str, text: str) -> Any:
@@ -191,7 +196,7 @@ def test_a_sum_of_money_is_read_as_it_is_written_in_japan(text: str, number: obj
 
 def test_a_number_out_of_its_bounds_is_kept_and_named() -> None:
     pairs = {"affected_services.3.users_pct": ["120"], "affected_services.3.name_ja": ["出荷"]}
-    problem = typed.problems(FIELD_LIST, pairs)[0]
+    problem = typed.problems(FIELD_LIST, pairs, today=TODAY)[0]
     assert (problem.field, problem.code, problem.params) == (
         "affected_services.3.users_pct",
         "out-of-range",
@@ -207,6 +212,8 @@ def test_a_number_out_of_its_bounds_is_kept_and_named() -> None:
         ("２０２６／１１／４", "５：１２：３３", "2026-11-03T20:12:33Z"),
         ("2026-11-04", "05:12:33.5", "2026-11-03T20:12:33.500000Z"),
         ("2026-11-04T05:12:00+09:00", "", "2026-11-03T20:12:00Z"),
+        ("11月4日（水）", "0512", "2026-11-03T20:12:00Z"),
+        ("12/31", "正午", "2025-12-31T03:00:00Z"),
     ],
 )
 def test_a_time_is_read_in_japans_time(day: str, clock: str, answer: str) -> None:
@@ -228,15 +235,21 @@ def test_a_time_that_cannot_be_read_stays_as_typed(day: str, clock: str, code: s
     assert read("detected_at", date=day, time=clock) == (f"{day} {clock}".strip(), [code])
 
 
+def test_what_may_be_to_come_is_read_as_the_nearest_such_day() -> None:
+    assert read("next_update_at", date="11/27", time="正午") == ("2026-11-27T03:00:00Z", [])
+    assert said("prevention_due", "1月15日") == "2027-01-15"
+    assert read("detected_at", date="11/27", time="正午") == ("2025-11-27T03:00:00Z", [])
+
+
 def test_where_only_the_day_is_known_no_time_is_asked() -> None:
     pairs = {"occurred_at.date": ["2026-11-04"], "occurred_fidelity": ["day"]}
-    assert typed.to_answers(FIELD_LIST, pairs)["occurred_at"] == "2026-11-03T15:00:00Z"
-    assert typed.problems(FIELD_LIST, pairs) == []
+    assert typed.to_answers(FIELD_LIST, pairs, today=TODAY)["occurred_at"] == "2026-11-03T15:00:00Z"
+    assert typed.problems(FIELD_LIST, pairs, today=TODAY) == []
 
 
 def test_the_last_second_of_the_calendar_comes_back() -> None:
     answers = {"embargo_until": "9999-12-31T23:59:59Z"}
-    assert _said(typed.to_answers(FIELD_LIST, typed.from_answers(FIELD_LIST, answers))) == answers
+    assert _said(typed.to_answers(FIELD_LIST, typed.from_answers(FIELD_LIST, answers), today=TODAY)) == answers
 
 
 def test_codes_are_read_in_any_width_and_from_any_list() -> None:
@@ -266,10 +279,10 @@ def test_blank_rows_are_dropped_and_the_rest_is_numbered_anew() -> None:
         "malware.7.kind": [""],
     }
     rows = [{"name": "箱", "hashes": ["ab", "cd"]}, {"kind": "worm"}]
-    assert typed.to_answers(FIELD_LIST, pairs)["malware"] == rows
+    assert typed.to_answers(FIELD_LIST, pairs, today=TODAY)["malware"] == rows
     tidy = typed.tidied(FIELD_LIST, pairs)
     assert tidy == {"malware.0.name": ["箱"], "malware.0.hashes": ["ab\ncd"], "malware.1.kind": ["worm"]}
-    assert typed.to_answers(FIELD_LIST, tidy)["malware"] == rows
+    assert typed.to_answers(FIELD_LIST, tidy, today=TODAY)["malware"] == rows
 
 
 def test_a_problem_names_the_row_and_the_question() -> None:
@@ -279,22 +292,27 @@ def test_a_problem_names_the_row_and_the_question() -> None:
         "affected_services.4.start.date": ["いつか"],
         "sector_extra.flights.delayed": ["多数"],
     }
-    named = {(problem.field, problem.code) for problem in typed.problems(FIELD_LIST, typed.tidied(FIELD_LIST, pairs))}
+    named = {
+        (problem.field, problem.code)
+        for problem in typed.problems(FIELD_LIST, typed.tidied(FIELD_LIST, pairs), today=TODAY)
+    }
     assert named == {
         ("affected_services.1.users_affected", "bad-count"),
         ("affected_services.1.start", "bad-time"),
         ("sector_extra.flights.delayed", "bad-count"),
     }
-    answers = typed.to_answers(FIELD_LIST, pairs)
+    answers = typed.to_answers(FIELD_LIST, pairs, today=TODAY)
     assert answers["affected_services"][1] == {"users_affected": "たくさん", "start": "いつか"}
 
 
 def test_a_part_of_a_group_that_was_emptied_is_taken_back_and_the_rest_stays() -> None:
-    patch = typed.to_answers([FIELDS["police"]], {"police.status": ["consulted"], "police.reference": [""]})
+    patch = typed.to_answers(
+        [FIELDS["police"]], {"police.status": ["consulted"], "police.reference": [""]}, today=TODAY
+    )
     assert patch == {"police": {"status": "consulted", "prefecture_ja": None, "at": None, "reference": None}}
     before = merged({}, make_answers(police={"status": "none", "reference": "12"}), profile=PROFILE, now=NOW)
     assert merged(before, patch, profile=PROFILE, now=NOW)["police"] == {"status": "consulted"}
-    assert typed.to_answers([FIELDS["police"]], {}) == {"police": None}
+    assert typed.to_answers([FIELDS["police"]], {}, today=TODAY) == {"police": None}
 
 
 @pytest.mark.parametrize(
@@ -316,7 +334,7 @@ def test_a_part_of_a_group_that_was_emptied_is_taken_back_and_the_rest_stays() -
 )
 def test_a_name_that_no_form_of_ours_has_is_nothing(name: str) -> None:
     assert typed.tidied(FIELD_LIST, {name: ["x"]}) == {}
-    assert _said(typed.to_answers(FIELD_LIST, {name: ["x"]})) == {}
+    assert _said(typed.to_answers(FIELD_LIST, {name: ["x"]}, today=TODAY)) == {}
 
 
 def _names(field: Json, name: str) -> list[str]:
@@ -334,5 +352,5 @@ NAMES = [one for field in FIELD_LIST for one in _names(field, field["id"])]
 @settings(max_examples=300, deadline=None)
 def test_whatever_is_typed_is_read_and_reading_it_again_tidied_gives_the_same(pairs: Json) -> None:
     tidy = typed.tidied(FIELD_LIST, pairs)
-    assert typed.to_answers(FIELD_LIST, tidy) == typed.to_answers(FIELD_LIST, pairs)
+    assert typed.to_answers(FIELD_LIST, tidy, today=TODAY) == typed.to_answers(FIELD_LIST, pairs, today=TODAY)
     assert typed.tidied(FIELD_LIST, tidy) == tidy

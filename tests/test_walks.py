@@ -138,6 +138,11 @@ class Walk(RuleBasedStateMachine):
     def change_the_consent(self, scope: str) -> None:
         self._file({"share_scope": scope}, "correction")
 
+    @rule(years=st.integers(1, 3))
+    def wait_for_years(self, years: int) -> None:
+        """What was said stays right, however long ago it was."""
+        self.now += timedelta(days=366 * years)
+
     @rule(stage=_STAGES)
     def say_the_same_again(self, stage: str) -> None:
         self._file({}, stage)

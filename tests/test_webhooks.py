@@ -20,7 +20,7 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 
 from config import Installation, Settings, SettingsError
-from exchange import fetch, incidents, outbox, webhooks
+from exchange import accounts, carrying, fetch, incidents, outbox, webhooks
 from exchange.fetch import Answer
 from exchange.models import Case, Deadline, Delivery, Event, Knock, Message, Webhook
 from exchange.sharing import Kind, Role
@@ -28,7 +28,7 @@ from exchange.times import utcnow
 from portal.api import openapi
 from portal.app import create_app
 from tests.conftest import NOW, ROOT
-from tests.make import Clock, make_answers, make_viewer, work
+from tests.make import Clock, make_answers, make_report, make_viewer, work
 from tests.members import CASES, Member, make_member, stopped
 from tests.test_api import _stores, count_rows, refused, without_request_id
 from workers import app as workers_app
@@ -145,7 +145,8 @@ def test_a_webhook_is_registered_with_a_secret_that_is_shown_once_and_kept_seale
     with _stores(alice.app).case.engine.connect() as connection:
         for table in ("webhook", "answer", "audit_entry"):
             rows = connection.exec_driver_sql(f"SELECT * FROM {table}").all()
-            assert rows and secret not in str(rows) and secret.encode().hex() not in str(rows)
+            for told in (secret, "soc.example"):
+                assert rows and told not in str(rows) and told.encode().hex() not in str(rows)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +228,9 @@ def test_a_filed_report_is_told_with_its_number_and_nothing_of_what_it_says(
     )
     assert said["changed"] == ["state", "report", "deadlines"]
     assert {(one["regime"], one["state"]) for one in said["deadlines"]} >= {("ppc-private", "met")}
+    with _stores(alice.app).case.engine.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT * FROM knock").all()
+    assert kept and receipt["case_id"] not in str(kept)
     text = listener.heard[0][1].decode()
     for word in ("極秘", "9876", "203.0.113.45", "bad.example", "ransomware", alice.organization.ref):
         assert word not in text
@@ -412,6 +416,49 @@ def test_a_webhook_that_is_revoked_gets_nothing_more_not_even_what_waits(
     ring(worker, clock)
     alice.told("DELETE", f"{HOOKS}/{own['id']}")
     alice.patch(ref, {"current_status": "recovered"})
+    clock.now += timedelta(hours=1)
+    ring(worker, clock)
+    assert len(listener.heard) == 1
+
+
+def _key_is_revoked(alice: Member, _clock: Clock) -> None:
+    with _stores(alice.app).case.reading() as db:
+        key_id = db.scalars(sa.select(Webhook)).unique().one().key_id
+    assert key_id
+    carrying.revoke_key(_stores(alice.app), key_id, by="installation", now=NOW)
+
+
+def _key_expires(_alice: Member, clock: Clock) -> None:
+    clock.now += timedelta(days=365)
+
+
+def _account_is_switched_off(alice: Member, _clock: Clock) -> None:
+    with _stores(alice.app).case.transaction() as db:
+        accounts.end(db, db.scalars(sa.select(Webhook)).unique().one().person, now=NOW)
+
+
+def _account_reports_no_more(alice: Member, _clock: Clock) -> None:
+    with _stores(alice.app).case.transaction() as db:
+        db.scalars(sa.select(Webhook)).unique().one().person.roles = [Role.READER]
+
+
+ENDS = (_key_is_revoked, _key_expires, _account_is_switched_off, _account_reports_no_more)
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+def test_a_webhook_ends_with_the_key_and_the_account_that_made_it(
+    alice: Member, worker: Celery, clock: Clock, listener: Listener, end: Callable[[Member, Clock], None]
+) -> None:
+    registered(alice, listener.url)
+    listener.status = 503
+    alice.filed()
+    ring(worker, clock)
+    with _stores(alice.app).case.transaction() as db:
+        colleague = make_viewer(db, alice.organization)
+    end(alice, clock)
+    with _stores(alice.app).case.transaction() as db:
+        make_report(db, colleague, now=clock.now, aware_at=clock.now.isoformat())
+        assert webhooks.of_organization(db, colleague, now=clock.now) == []
     clock.now += timedelta(hours=1)
     ring(worker, clock)
     assert len(listener.heard) == 1

@@ -97,22 +97,37 @@ def documents_for(
     """
     known = {**vars(profile), "regimes": decision["regimes"], "form": decision["form"]}
     made = [row for row in table("documents")["documents"] if conditions.holds(row["when"], answers, known)]
-    return [row["id"] for row in made if _readers(row, decision, recipient)]
+    told = [one for one in _reached(decision) if recipient in (None, one["id"])]
+    due = {row["id"] for one in told for row in _due_to(one, decision)}
+    return [row["id"] for row in made if row["id"] in due]
 
 
 def recipients_of(document_id: str, decision: Mapping[str, Any]) -> list[Entry]:
     """Who gets this document by a decision, as the decision's rows."""
-    return _readers(document(document_id), decision, None)
+    return [one for one in _reached(decision) if document(document_id) in _due_to(one, decision)]
 
 
-def _readers(row: Entry, decision: Mapping[str, Any], only: str | None) -> list[Entry]:
-    """Whom a rule asks to be told gets it; not who rests on a consent that was taken back."""
-    if row["for_regimes"] and not set(row["for_regimes"]) & set(decision["regimes"]):
-        return []
-    reached = [one for one in decision["recipients"] if not one.get("held") and only in (None, one["id"])]
-    return [one for one in reached if _role(one["id"]) in row["to"]]
+def _reached(decision: Mapping[str, Any]) -> list[Entry]:
+    """Whom a rule asks to be told, but not who rests on a consent that was taken back."""
+    return [one for one in decision["recipients"] if not one.get("held")]
 
 
-def _role(authority: str) -> str:
-    """Ministries differ by sector; in the tables they are all `ministry`."""
-    return authority if authority in table("rules")["recipient_order"] else "ministry"
+def _due_to(recipient: Entry, decision: Mapping[str, Any]) -> list[Entry]:
+    """The documents of a recipient's own legal basis; the common form for who has none."""
+    rows: list[Entry] = table("documents")["documents"]
+    own = [row for row in rows if _is_due(row, recipient, decision)]
+    return own or [row for row in rows if "ministry" in row["to"]]
+
+
+def _is_due(row: Entry, recipient: Entry, decision: Mapping[str, Any]) -> bool:
+    """A regime's document goes to whoever was told under it; another, and beside them, to those named in `to`."""
+    is_named = recipient["id"] in row["to"] or ("ministry" in row["to"] and _is_in_charge(recipient, decision))
+    if not row["for_regimes"]:
+        return is_named
+    return bool(set(row["for_regimes"]) & set(decision["regimes"] if is_named else recipient["regimes"]))
+
+
+def _is_in_charge(recipient: Entry, decision: Mapping[str, Any]) -> bool:
+    """The ministry of the reporter's sector stands first in every decision; the others of the order have names."""
+    first = decision["recipients"][0]["id"]
+    return bool(recipient["id"] == first and first not in table("rules")["recipient_order"])

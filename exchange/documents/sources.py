@@ -79,6 +79,15 @@ def _known(value: str) -> Lines:
     return [same(value)] if value else [blank("not-registered")]
 
 
+def _police(_: Entry, filing: Filing) -> Lines:
+    """The police of the prefecture in which the organization is."""
+    prefecture = _of(filing.organisation, "prefecture")
+    if not prefecture:
+        return _known("")
+    found = table("documents")["prefectural_police"].get(prefecture)
+    return [text(found) if found else blank("unknown")]
+
+
 def _sector(_: Entry, filing: Filing) -> Lines:
     sector = filing.organisation.get("sector")
     return [sector_of(sector, filing.received_at).name] if sector else _known("")
@@ -160,6 +169,7 @@ _OWN: Mapping[str, Callable[[Entry, Filing], Lines]] = {
     "organisation.name_en": lambda _, filing: _known(str(filing.organisation.get("name_en") or "")),
     "organisation.corporate_number": _profile("corporate_number"),
     "organisation.prefecture": _profile("prefecture"),
+    "organisation.police": _police,
     "organisation.sector": _sector,
     "organisation.contacts": _contacts,
     "case.ref": lambda _, filing: [same(filing.ref)],

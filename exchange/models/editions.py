@@ -15,7 +15,10 @@ from exchange.models.reports import Case
 
 
 class Edition(CaseBase):
-    """What one circle of readers may know of one case; once withdrawn, nothing of it is served any more."""
+    """What one circle of readers may know of one case; once withdrawn, nothing of it is served any more.
+
+    `seq`: the version of the report that was looked through and decided on last.
+    """
 
     __tablename__ = "edition"
     __table_args__ = (UniqueConstraint("case_id", "kind"),)
@@ -25,6 +28,7 @@ class Edition(CaseBase):
     kind: Mapped[str]
     tlp: Mapped[str]
     purpose: Mapped[str]
+    seq: Mapped[int]
     names_sector: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
@@ -52,6 +56,11 @@ class EditionObject(CaseBase):
     retired: Mapped[bool] = mapped_column(default=False)
     edition: Mapped[Edition] = relationship(lazy="joined")
 
+    def retire(self) -> None:
+        """An id that was revoked is never used again (STIX 2.1, section 3.6): what comes back gets another."""
+        if not self.retired:
+            self.retired, self.source = True, f"{self.source}:{self.id}"
+
 
 class ProposalState(StrEnum):
     """open: waits for a second person. released and rejected are ends."""
@@ -62,7 +71,10 @@ class ProposalState(StrEnum):
 
 
 class Proposal(CaseBase):
-    """A text about a case that one person wrote for release, and another decides on."""
+    """A text about a case that one person wrote for release, and another decides on.
+
+    `circles`: the kinds of edition for which it was released.
+    """
 
     __tablename__ = "proposal"
     __table_args__ = (
@@ -84,6 +96,7 @@ class Proposal(CaseBase):
     decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     decided_at: Mapped[datetime | None]
     view_digest: Mapped[str | None]
+    circles: Mapped[list[str]] = mapped_column(default=list)
     case: Mapped[Case] = relationship(lazy="joined")
 
     def decide(self, state: ProposalState, *, by: UUID, now: datetime) -> None:

@@ -17,7 +17,7 @@ class Case(CaseBase):
     """One incident at one organization. `ref` is random: it tells neither how many there are nor when.
 
     `unconfirmed`: it came without a sign-in, and nobody has called the organization back yet; `disowned_at`: it was
-    called, and knew nothing of it.
+    called, and knew nothing of it; `for_statistics`: its reporter allows to count it.
     """
 
     __tablename__ = "incident_case"
@@ -34,6 +34,7 @@ class Case(CaseBase):
     opened_at: Mapped[datetime] = mapped_column(index=True)
     closed_at: Mapped[datetime | None]
     disowned_at: Mapped[datetime | None]
+    for_statistics: Mapped[bool] = mapped_column(default=True)
     organization: Mapped[Organization] = relationship(lazy="joined")
     versions: Mapped[list[ReportVersion]] = relationship(order_by="ReportVersion.seq", back_populates="case")
 
@@ -61,7 +62,7 @@ class ReportVersion(CaseBase):
     sealed_answers: Mapped[bytes]
     fingerprint: Mapped[str] = mapped_column(index=True)
     claimed_at: Mapped[datetime | None]
-    received_at: Mapped[datetime]
+    received_at: Mapped[datetime] = mapped_column(index=True)
     via: Mapped[str]
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     purposes: Mapped[list[str]]

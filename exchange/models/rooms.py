@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from exchange.models.accounts import ApiKey, Person
 from exchange.models.base import CaseBase, index_where
 from exchange.models.reports import Case
 
@@ -88,17 +89,24 @@ class Letter(CaseBase):
 
 
 class Webhook(CaseBase):
-    """Where an organization wants to hear that something changed; its messages are signed with its secret."""
+    """Where an organization wants to hear that something changed; its messages are signed with its secret.
+
+    It ends with the account, and with the key, that registered it.
+    """
 
     __tablename__ = "webhook"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organization.id"), index=True)
-    url: Mapped[str]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_key.id"))
+    sealed_url: Mapped[bytes]
     sealed_secret: Mapped[bytes]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None]
+    person: Mapped[Person] = relationship(lazy="joined")
+    key: Mapped[ApiKey | None] = relationship(lazy="joined")
 
 
 class Knock(CaseBase):
@@ -111,7 +119,7 @@ class Knock(CaseBase):
     webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhook.id"))
     case_id: Mapped[UUID] = mapped_column(ForeignKey("incident_case.id"))
     topic: Mapped[str]
-    body: Mapped[str]
+    sealed_body: Mapped[bytes]
     at: Mapped[datetime]
     delivered_at: Mapped[datetime | None]
     status: Mapped[int | None]

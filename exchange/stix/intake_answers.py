@@ -8,8 +8,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from exchange.sharing import TLP
 from exchange.stix import valid_forms as forms
-from exchange.stix.intake_values import Row, Thing, cut, hunting, iocs, pasted, tlp
+from exchange.stix.intake_values import (
+    Links,
+    Row,
+    Thing,
+    cut,
+    hunting,
+    iocs,
+    is_strict,
+    is_sure,
+    links,
+    pasted,
+    strictest,
+)
 from exchange.tables import table
 
 _TABLE: Final = table("stix_intake")
@@ -40,7 +53,7 @@ class Told:
             "personal_data": self._personal_data(),
             "current_status": self._status(),
             "summary": cut(self.incident.get("description") or self.incident["name"], _LONGEST_SUMMARY),
-            "ioc_paste": pasted(self._iocs, self._numbers(), _PASTE_BYTES),
+            "ioc_paste": pasted(self._for_all(), _PASTE_BYTES),
         }
 
     def later(self) -> dict[str, Any]:
@@ -58,7 +71,7 @@ class Told:
             "hunting": hunting(self.objects),
             "actions": list(self._actions()),
             "prevention_ja": [cut(_told(one), _LONGEST_LINE) for one in self._all("course-of-action")],
-            "tlp_tech": tlp(self.incident),
+            "tlp_tech": self._level(),
         }
 
     def is_incident(self) -> bool:
@@ -66,8 +79,16 @@ class Told:
         return self.core.get("determination") not in _TABLE["no_incident"]
 
     @cached_property
+    def _links(self) -> Links:
+        return links(self.objects)
+
+    @cached_property
     def _iocs(self) -> list[Row]:
-        return iocs(self.objects)
+        return iocs(self.objects, self._links)
+
+    @property
+    def _samples(self) -> list[str]:
+        return [ref for one in self._all("malware") for ref in one.get("sample_refs", ())]
 
     def _all(self, name: str) -> list[Thing]:
         return [one for one in self.objects.values() if one["type"] == name]
@@ -130,11 +151,30 @@ class Told:
             return "contained"
         return "ongoing" if any(one.get("status") == "ongoing" for one in self._all("event")) else "unknown"
 
-    def _numbers(self) -> list[str]:
-        """Of vulnerabilities and techniques."""
-        return [*(one["cve"] for one in self._vulnerabilities()), *(one["id"] for one in self._techniques())]
+    def _for_all(self) -> list[str]:
+        """The sure values, and the numbers of vulnerabilities and techniques, that nothing marks for fewer."""
+        if is_strict(self._links.levels.get(self.incident["id"])):
+            return []
+        values = [row["value"] for row in self._iocs if is_sure(row)]
+        values += [*(one["cve"] for one in self._vulnerabilities()), *(one["id"] for one in self._techniques())]
+        kept_back = {value.casefold() for value in self._kept_back()}
+        return [value for value in values if value.casefold() not in kept_back]
+
+    def _kept_back(self) -> Iterator[str]:
+        """What is marked for fewer, by any of the objects that name it."""
+        yield from (row["value"] for row in self._iocs if is_strict(TLP(row.get("tlp", TLP.CLEAR))))
+        for stix_id, level in self._links.levels.items():
+            if is_strict(level) and stix_id in self.objects:
+                yield from _named(self.objects[stix_id])
 
     # --- the other stages
+
+    def _level(self) -> str | None:
+        """As strict as the strictest of what was read."""
+        read = [one["id"] for one in self.objects.values() if one["type"] in _TABLE["read"]]
+        read += [*self._links.observed, *self._links.roles, *self._samples]
+        found = strictest(self._links.levels.get(stix_id) for stix_id in read)
+        return found.value if found else None
 
     def _timeline(self) -> dict[str, str | None]:
         occurred = [one for one in self._all("event") if _fidelity(one)]
@@ -158,9 +198,8 @@ class Told:
     def _techniques(self) -> Iterator[Row]:
         seen = set()
         for thing in self._all("attack-pattern"):
-            for reference in thing.get("external_references", ()):
-                domain, number = _DOMAINS.get(reference["source_name"]), reference.get("external_id", "")
-                if domain and _TECHNIQUE.fullmatch(number) and number not in seen:
+            for number, domain in _numbers(thing):
+                if number not in seen:
                     seen.add(number)
                     yield {"id": number, "name": cut(thing["name"], _LONGEST_NAME), "domain": domain}
 
@@ -173,8 +212,7 @@ class Told:
         links = [one for one in self._all("relationship") if one["relationship_type"] in {"exploits", "targets"}]
         exploited, seen = {one["target_ref"] for one in links}, set()
         for thing in self._all("vulnerability"):
-            names = [thing["name"], *(one.get("external_id", "") for one in thing.get("external_references", ()))]
-            number = next((name for name in names if _CVE.fullmatch(name)), None)
+            number = _cve(thing)
             if number and number not in seen:
                 seen.add(number)
                 yield {"cve": number} | ({"relation": "exploited"} if thing["id"] in exploited else {})
@@ -193,6 +231,28 @@ class Told:
             if told:
                 row = {"at": thing.get("start_time"), "action_ja": told, "status": status}
                 yield {name: value for name, value in row.items() if value}
+
+
+def _named(thing: Thing) -> list[str]:
+    """The number of a vulnerability, those of a technique, the hashes of a sample."""
+    if thing["type"] == "vulnerability":
+        return [number for number in [_cve(thing)] if number]
+    if thing["type"] == "attack-pattern":
+        return [number for number, _ in _numbers(thing)]
+    return list(thing.get("hashes", {}).values())
+
+
+def _cve(thing: Thing) -> str | None:
+    names = [thing["name"], *(one.get("external_id", "") for one in thing.get("external_references", ()))]
+    return next((name for name in names if _CVE.fullmatch(name)), None)
+
+
+def _numbers(thing: Thing) -> Iterator[tuple[str, str]]:
+    """The numbers of a technique, each with its domain."""
+    for reference in thing.get("external_references", ()):
+        domain, number = _DOMAINS.get(reference["source_name"]), reference.get("external_id", "")
+        if domain and _TECHNIQUE.fullmatch(number):
+            yield number, domain
 
 
 def _told(thing: Thing) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exchange.sharing import TLP, stricter
+from exchange.listed import is_of_type
+from exchange.sharing import TLP
 from exchange.stix import ids
 from exchange.tables import table
 
@@ -23,6 +24,8 @@ _RECOGNISED: Final = {"ipv4-addr", "ipv6-addr", "domain-name", "url", "email-add
 }
 # Which end of a relationship is an infrastructure, and which is what it consists of or what points to it.
 _PLACES: Final = {"consists-of": ("source_ref", "target_ref"), "indicates": ("target_ref", "source_ref")}
+
+_CONTENTS: Final = {"observed-data": "object_refs", "malware": "sample_refs"}
 
 # Strings and comments are taken first, so that nothing inside of one is read as a comparison.
 _TEXT = r"'(?:[^'\\]|\\.)*+'"
@@ -43,10 +46,12 @@ class Links:
     Attributes:
         observed: by the id of an SCO, when it was seen first.
         roles: by the id of an SCO or an indicator, what the infrastructure that it belongs to is for.
+        levels: by the id of an object, the strictest marking of it and of what tells us of it; absent without one.
     """
 
     observed: Mapping[str, str]
     roles: Mapping[str, str]
+    levels: Mapping[str, TLP]
 
 
 def links(objects: Mapping[str, Thing]) -> Links:
@@ -60,7 +65,25 @@ def links(objects: Mapping[str, Thing]) -> Links:
         place, value = _PLACES.get(link["relationship_type"], ("", ""))
         if role := _role(objects.get(link.get(place, ""), {})):
             roles[link[value]] = role
-    return Links(observed, roles)
+    return Links(observed, roles, _levels(objects))
+
+
+def _levels(objects: Mapping[str, Thing]) -> dict[str, TLP]:
+    own = {stix_id: tlp(thing, objects) for stix_id, thing in objects.items()}
+    found = {stix_id: [level] for stix_id, level in own.items()}
+    for thing, ref in _tellers(objects):
+        found.setdefault(ref, []).append(own.get(thing))
+    levels = {stix_id: strictest(several) for stix_id, several in found.items()}
+    return {stix_id: level for stix_id, level in levels.items() if level}
+
+
+def _tellers(objects: Mapping[str, Thing]) -> Iterator[tuple[str, str]]:
+    """The id of what tells of an object, and the id of that."""
+    for thing in objects.values():
+        place, value = _PLACES.get(thing.get("relationship_type", ""), ("", ""))
+        if place:
+            yield from ((thing["id"], thing[value]), (thing[place], thing[value]))
+        yield from ((thing["id"], ref) for ref in thing.get(_CONTENTS.get(thing["type"], ""), ()))
 
 
 def _of_type(objects: Mapping[str, Thing], name: str) -> Iterator[Thing]:
@@ -71,9 +94,9 @@ def _role(thing: Thing) -> str | None:
     return next((_TABLE["role"][one] for one in thing.get("infrastructure_types", ()) if one in _TABLE["role"]), None)
 
 
-def iocs(objects: Mapping[str, Thing]) -> list[Row]:
+def iocs(objects: Mapping[str, Thing], known: Links) -> list[Row]:
     """A row for each value that an indicator watches for, or that was observed. What is only observed is not sure."""
-    known, rows = links(objects), dict[tuple[str, str], Row]()
+    rows = dict[tuple[str, str], Row]()
     for thing in _of_type(objects, "indicator"):
         if "benign" not in thing.get("indicator_types", ()):
             for kind, value in _watched(thing):
@@ -85,13 +108,16 @@ def iocs(objects: Mapping[str, Thing]) -> list[Row]:
 
 
 def _merge(rows: dict[tuple[str, str], Row], row: Row) -> None:
-    """Of two about one value the first is kept, and what only the other tells."""
-    rows[row["type"], row["value"]] = {**row, **rows.get((row["type"], row["value"]), {})}
+    """Of two about one value the first is kept, and what only the other tells; of two markings the stricter."""
+    before = rows.get((row["type"], row["value"]), {})
+    level = strictest(TLP(one["tlp"]) for one in (before, row) if "tlp" in one)
+    rows[row["type"], row["value"]] = {**row, **before} | ({"tlp": level.value} if level else {})
 
 
 def _indicator_row(kind: str, value: str, thing: Thing, known: Links) -> Row:
     role, note = known.roles.get(thing["id"]), cut(str(thing.get("name", "")), _LONGEST_NOTE)
-    return _row(kind, value, confidence=_word_for(thing.get("confidence")), role=role, note_ja=note, tlp=tlp(thing))
+    level = known.levels.get(thing["id"])
+    return _row(kind, value, confidence=_word_for(thing.get("confidence")), role=role, note_ja=note, tlp=level)
 
 
 def _word_for(confidence: int | None) -> str:
@@ -101,12 +127,13 @@ def _word_for(confidence: int | None) -> str:
 
 
 def _observed_row(kind: str, value: str, thing: Thing, known: Links) -> Row:
-    role, seen = known.roles.get(thing["id"]), known.observed.get(thing["id"])
-    return _row(kind, value, confidence="medium" if role else "low", role=role, first_seen=seen, tlp=tlp(thing))
+    role, seen, level = (one.get(thing["id"]) for one in (known.roles, known.observed, known.levels))
+    return _row(kind, value, confidence="medium" if role else "low", role=role, first_seen=seen, tlp=level)
 
 
 def _row(kind: str, value: str, **more: str | None) -> Row:
     kind = _kind_of_host(value) if kind == "host" else kind
+    kind = kind if is_of_type(kind, value) else "other"
     return {"type": kind, "value": value} | {name: text for name, text in more.items() if text}
 
 
@@ -117,13 +144,31 @@ def _kind_of_host(value: str) -> str:
         return "domain-name"
 
 
-def tlp(thing: Thing) -> str | None:
-    """The strictest level of its markings; None without one."""
-    levels = [TLP(ids.TLP_OF_MARKING[one]) for one in thing.get("object_marking_refs", ()) if one in ids.TLP_OF_MARKING]
-    found = levels[0] if levels else None
-    for level in levels:
-        found = stricter(level, found or level)
-    return found
+def tlp(thing: Thing, objects: Mapping[str, Thing]) -> TLP | None:
+    """The strictest level of its markings and those of its parts; None without one.
+
+    A marking that tells no level of TLP may forbid anything: AMBER+STRICT.
+    """
+    parts = [one["marking_ref"] for one in thing.get("granular_markings", ()) if "marking_ref" in one]
+    return strictest(_level_of(ref, objects) for ref in [*thing.get("object_marking_refs", ()), *parts])
+
+
+def _level_of(marking: str, objects: Mapping[str, Thing]) -> TLP:
+    """A marking of another id with the TLP 2.0 extension counts as that level (TLP 2.0 in STIX)."""
+    extension = objects.get(marking, {}).get("extensions", {}).get(ids.TLP_EXTENSION)
+    told = extension.get("tlp_2_0") if isinstance(extension, Mapping) else None
+    level = ids.TLP_OF_MARKING.get(marking, told)
+    return TLP(level) if level in set(TLP) else TLP.AMBER_STRICT
+
+
+def strictest(levels: Iterable[TLP | None]) -> TLP | None:
+    """None if there is none."""
+    return max((level for level in levels if level), key=lambda level: level.rank, default=None)
+
+
+def is_strict(level: TLP | None) -> bool:
+    """Whether it is for fewer than the community."""
+    return level is not None and level.rank > TLP.GREEN.rank
 
 
 def _values_of(thing: Thing) -> Iterator[tuple[str, str]]:
@@ -164,10 +209,10 @@ def hunting(objects: Mapping[str, Thing]) -> list[Row]:
     ]
 
 
-def pasted(rows: Iterable[Row], also: Iterable[str], most_bytes: int) -> str:
-    """The sure and unmarked values as lines of text, and others, as many as fit."""
+def pasted(values: Iterable[str], most_bytes: int) -> str:
+    """The values as lines of text, as many as fit."""
     lines, size = [], 0
-    for value in [*(row["value"] for row in rows if _is_free(row)), *also]:
+    for value in values:
         size += len(value.encode()) + 1
         if size > most_bytes:
             break
@@ -175,9 +220,9 @@ def pasted(rows: Iterable[Row], also: Iterable[str], most_bytes: int) -> str:
     return "\n".join(lines)
 
 
-def _is_free(row: Row) -> bool:
-    marked = TLP(row.get("tlp", TLP.CLEAR)).rank > TLP.GREEN.rank
-    return row["type"] in _RECOGNISED and row["confidence"] != "low" and not marked
+def is_sure(row: Row) -> bool:
+    """Whether it is of a kind that is exchanged, and not only observed."""
+    return row["type"] in _RECOGNISED and row["confidence"] != "low"
 
 
 def cut(text: str, most: int) -> str:

@@ -111,6 +111,32 @@ def revoke(body: bytes, *, now: datetime) -> tuple[bytes, str]:
     return _pack({**said, "modified": version, "revoked": True}), version
 
 
+def remark(body: bytes, tlp: str, versions: Mapping[str, str], *, now: datetime) -> tuple[bytes, str, str]:
+    """A version that says the same at another level: its bytes, the text of its `modified`, and its digest.
+
+    Args:
+        body: the version before it; not of an SCO, which has neither versions nor markings of ours.
+        versions: by id, of what was remarked already: a language-content comes after the object that it translates.
+    """
+    known = orjson.loads(body)
+    version = stix_time(_after(datetime.fromisoformat(known["modified"]), _cut(now)))
+    said = {**known, "object_marking_refs": [ids.TLP_MARKING[tlp]]}
+    if "object_modified" in known:
+        said["object_modified"] = versions[known["object_ref"]]
+    says = {name: value for name, value in said.items() if name not in _STAMPS}
+    digest = _digest({**says, "lifetime_days": _lifetime_days(known)})
+    return _pack({**said, "modified": version}), version, digest
+
+
+_STAMPS: Final = {"created", "modified", "valid_from", "valid_until"}
+
+
+def _lifetime_days(known: Mapping[str, str]) -> int | None:
+    if "valid_until" not in known:
+        return None
+    return (datetime.fromisoformat(known["valid_until"]) - datetime.fromisoformat(known["created"])).days
+
+
 _WITHDRAWN: Final[Mapping[str, Any]] = {
     "name": "withdrawn",
     "pattern": "[x-noroshi-withdrawn:value = 'withdrawn']",

@@ -134,7 +134,7 @@ def update_case(ref: str) -> ResponseReturnValue:
     The same Idempotency-Key gives the first answer again.
 
     400 not JSON; 401; 403; 404; 409 the case is closed, or the key came with another body; 413; 415;
-    422 an answer is wrong, every field listed, or nothing is new; 503 nothing was kept.
+    422 an answer is wrong, every field listed, or nothing is new; 429 very many at once; 503 nothing was kept.
     """
     if request.mimetype not in _TYPES:
         raise UnsupportedMediaType

@@ -32,12 +32,12 @@ def answered(db: Session, route: str, act: Callable[[], Json], *, now: datetime)
     if given is not None:
         return given, True
     answer = act()
-    idempotency.keep(db, once, {name: value for name, value in answer.items() if name not in _SHOWN_ONCE})
+    idempotency.keep(db, once, {name: value for name, value in answer.items() if name not in _SEALED})
     return answer, False
 
 
-# What is not kept, so it is not given again either.
-_SHOWN_ONCE = frozenset({"secret"})
+# What lies sealed, and must not be kept here in the open.
+_SEALED = frozenset({"secret", "url"})
 
 
 def respond(answer: Json, status: int, *, location: str, replayed: bool) -> Response:

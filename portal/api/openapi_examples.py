@@ -66,6 +66,6 @@ MESSAGE: dict[str, Any] = {
     "report": {"seq": 2, "stage": "zokuhou"},
     "receipts": [{"recipient": "nco", "seq": 1}],
     "questions": 0,
-    "deadlines": [{"regime": "ci-info", "stage": "sokuhou", "state": "met"}],
+    "deadlines": [{"regime": "act-report", "stage": "sokuhou", "state": "met"}],
     "editions": ["shared"],
 }

@@ -32,7 +32,7 @@ def report_incident() -> ResponseReturnValue:
     that waits for a person: 202.
 
     400 not JSON; 401; 403; 404 another organisation; 409 the key came with another body; 413; 415;
-    422 the form is wrong, every field listed; 503 nothing was kept.
+    422 the form is wrong, every field listed; 429 very many at once; 503 nothing was kept.
     """
     _refuse_other_types()
     said, confirmed = json_text.loads(request.get_data()), _confirmed()

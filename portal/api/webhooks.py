@@ -43,6 +43,8 @@ def register_webhook() -> ResponseReturnValue:
     said = json_text.loads(request.get_data())
     with current.case_store().transaction() as db:
         answer, replayed = once.answered(db, _ROUTE, lambda: _register(db, said), now=utcnow())
+    assert isinstance(said, dict)
+    answer["url"] = said["url"]  # Sent again, it is the same.
     return once.respond(answer, 201, location=f"/api/v1/webhooks/{answer['id']}", replayed=replayed)
 
 
@@ -52,7 +54,7 @@ def _register(db: Session, said: object) -> dict[str, Any]:
     new = form.checked(NewWebhook, said, profile=profile, now=now)
     here = current.settings().local_webhooks
     webhook, secret = webhooks.register(db, new.url, by=viewer, now=now, this_machine=here)
-    return present.webhook(webhook, None) | {"secret": secret}
+    return _shown(db, webhook) | {"secret": secret}
 
 
 @bp.get("")
@@ -60,7 +62,7 @@ def _register(db: Session, said: object) -> dict[str, Any]:
 def list_webhooks() -> ResponseReturnValue:
     """The webhooks of the caller's organisation, and how the last message to each went. 200, 401, 403."""
     with current.case_store().reading() as db:
-        found = [_shown(db, one) for one in webhooks.of_organization(db, current.viewer())]
+        found = [_shown(db, one) for one in webhooks.of_organization(db, current.viewer(), now=utcnow())]
     return jsonify({"webhooks": found})
 
 
@@ -74,4 +76,4 @@ def revoke_webhook(webhook_id: str) -> ResponseReturnValue:
 
 
 def _shown(db: Session, webhook: Webhook) -> dict[str, Any]:
-    return present.webhook(webhook, webhooks.last_knock(db, webhook))
+    return present.webhook(webhook, webhooks.url_of(db, webhook), webhooks.last_knock(db, webhook))

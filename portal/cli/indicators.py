@@ -23,6 +23,14 @@ class _Unreadable(click.ClickException):
     exit_code = 2
 
 
+class _Refused(Exception):
+    """A line without a question: what is wrong with it, and its id, if it tells one."""
+
+    def __init__(self, why: str, name: str | int | None = None) -> None:
+        super().__init__(why)
+        self.name = name
+
+
 @click.group()
 def indicators_command() -> None:
     """Indicators."""
@@ -46,7 +54,7 @@ def extract_indicators(file: IO[bytes], jsonl: bool, kinds: tuple[str, ...]) -> 
 
     With --jsonl each line {"id", "text"} is answered at once by a line {"id", "iocs": [{"type", "value"}]},
     values live and normalised. Addresses of private ranges come apart, in "internal", if there are any. A line
-    that cannot be read ends the command with status 2; the answers before it stand.
+    that cannot be read is answered with "iocs": [] and an "error"; the command goes on, and ends with status 2.
 
     \b
     Types that are exchanged:
@@ -68,25 +76,44 @@ def extract_indicators(file: IO[bytes], jsonl: bool, kinds: tuple[str, ...]) -> 
 
 
 def _answers(file: IO[bytes], kinds: Collection[str]) -> Iterator[str]:
-    for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE + 1), b""), 1):
-        if line.strip():
-            name, text = _asked(line.removeprefix(_BOM) if number == 1 else line, number)
+    """Raises: _Unreadable at the end, if some of the lines were."""
+    count = first = 0
+    for number, line in enumerate(_lines(file), 1):
+        if not line.strip():
+            continue
+        try:
+            name, text = _asked(line.removeprefix(_BOM) if number == 1 else line)
+        except _Refused as error:
+            count, first = count + 1, first or number
+            yield _json({"id": error.name, "iocs": [], "error": f"line {number}: {error}"})
+        else:
             yield _json({"id": name} | _told(extract(text, documentation_is_real=True, kinds=kinds)))
+    if count:
+        raise _Unreadable(f"lines that could not be read: {count}; the first is line {first}")
 
 
-def _asked(line: bytes, number: int) -> tuple[str | int, str]:
-    """The id and the text of a line. Raises: _Unreadable, naming the line."""
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Line by line; of one that is too long the beginning, still too long."""
+    for line in iter(lambda: file.readline(_LONGEST_LINE + 1), b""):
+        yield line
+        while len(line) > _LONGEST_LINE and not line.endswith(b"\n"):
+            line = file.readline(_LONGEST_LINE + 1)
+
+
+def _asked(line: bytes) -> tuple[str | int, str]:
+    """The id and the text of a line. Raises: _Refused."""
     if len(line) > _LONGEST_LINE:
-        raise _Unreadable(f"line {number}: longer than {_LONGEST_LINE // 1024 // 1024} MiB")
+        raise _Refused(f"longer than {_LONGEST_LINE // 1024 // 1024} MiB")
     try:
         asked = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError:
-        raise _Unreadable(f"line {number}: not UTF-8") from None
+        raise _Refused("not UTF-8") from None
     except (ValueError, RecursionError) as error:
-        raise _Unreadable(f"line {number}: not JSON: {error}") from None
-    name, text = (asked.get("id"), asked.get("text")) if isinstance(asked, dict) else (None, None)
-    if not isinstance(name, str | int) or isinstance(name, bool) or not isinstance(text, str):
-        raise _Unreadable(f'line {number}: expected an object with "id", a text or whole number, and "text", a text')
+        raise _Refused(f"not JSON: {error}") from None
+    said, text = (asked.get("id"), asked.get("text")) if isinstance(asked, dict) else (None, None)
+    name = said if isinstance(said, str | int) and not isinstance(said, bool) else None
+    if name is None or not isinstance(text, str):
+        raise _Refused('expected an object with "id", a text or whole number, and "text", a text', name)
     return name, text
 
 

@@ -46,7 +46,7 @@ def doctor_command() -> None:
     if chosen.embedded and not chosen.var.exists():
         raise click.ClickException(f"there is no installation in {chosen.var} yet; `noroshi start` makes one")
     stores = open_stores(chosen)
-    faults = stores.faults() + _broker_faults(chosen) + _unknown_settings()
+    faults = stores.faults() + _broker_faults(chosen) + _proxy_faults(chosen) + _unknown_settings()
     if not faults:
         with stores.case.reading() as db:
             late = outbox.stuck(db, now=utcnow())
@@ -68,6 +68,12 @@ def _broker_faults(chosen: Settings) -> list[str]:
             connection.ensure_connection(max_retries=1, timeout=5)
     except Exception as error:  # noqa: BLE001  Each transport has errors of its own.
         return [f"broker: does not answer ({type(error).__name__})"]
+    return []
+
+
+def _proxy_faults(chosen: Settings) -> list[str]:
+    if chosen.https and not chosen.proxies:
+        return ["NOROSHI_PROXIES: empty, so all who come through the proxy are one caller, and one can lock all out"]
     return []
 
 

@@ -15,7 +15,7 @@ from exchange.errors import Conflict, Invalid, NotFound, NotPermitted
 from exchange.form import FIELDS, message
 from exchange.models import Case, Organization, Person
 from exchange.offline import Box
-from exchange.offline_reports import Read
+from exchange.offline_reports import NotTheirs, Read
 from exchange.sharing import Permission, Viewer, may_report_for, permitted
 from exchange.stores import open_stores
 from exchange.times import utcnow
@@ -59,6 +59,10 @@ def import_file(file: Any, ref: str, account: str | None, code: str) -> None:
         read = offline.read(file.read(offline.LARGEST_BYTES + 1), Box.open(chosen.keys))
         offline_reports.check_code(read[0], code)
         case, is_new = _file(chosen, read, ref, account)
+    except NotTheirs as error:
+        with open_stores(chosen).case.transaction() as db:
+            offline_reports.note(db, error, by="installation", now=utcnow())
+        raise click.ClickException(_told(error)) from None
     except Invalid as error:
         raise click.ClickException(_told(error)) from None
     except Conflict:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import click
 
-from exchange import added, carrying, json_text
+from exchange import added, carrying, json_text, trial
 from exchange.errors import Invalid, NotFound, Unreadable
 from exchange.form import message
 from exchange.stores import open_stores
 from exchange.tables import packaged, table
-from exchange.times import utcnow
+from exchange.times import JST, utcnow
+from exchange.trial import Trial
 from portal.cli.chosen import settings
 
 _kind = click.argument("kind", type=click.Choice(list(added.KINDS)))
@@ -43,25 +45,41 @@ def list_rows(kind: str) -> None:
 @table_command.command(name="add")
 @_kind
 @click.argument("file", type=click.File("rb"))
-def add_row(kind: str, file: BinaryIO) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what it would change, and keep nothing.")
+def add_row(kind: str, file: BinaryIO, *, dry_run: bool) -> None:
     """Add the row in FILE (JSON, - for standard input), or put it in the place of the one with its id.
 
     \b
     noroshi table add sector space.json
-    noroshi table add rule - < new-regime.json
+    noroshi table add --dry-run rule - < new-regime.json
     """
-    stores = open_stores(settings())
+    stores, now = open_stores(settings()), utcnow()
     try:
+        body = json_text.loads(file.read())
         with stores.case.transaction() as db:
             added.follow(db)
-            row = added.add(db, kind, json_text.loads(file.read()), by="operator", now=utcnow())
+            row = added.ready(db, kind, body) if dry_run else added.add(db, kind, body, by="operator", now=now)
+            found = trial.run(db, kind, row, now=now) if dry_run else None
             added.follow(db)
     except Unreadable as error:
         raise click.ClickException(f"this is not JSON that can be read ({error.code} at {error.at or '/'})") from None
     except Invalid as error:
         raise click.ClickException("\n".join(f"{p.field}: {message(p, 'en')}" for p in error.problems)) from None
-    carrying.install(stores, now=utcnow())
+    if found is not None:
+        click.echo("\n".join(_told(found)))
+        return
+    carrying.install(stores, now=now)
     click.echo(f"{kind} {row['id']} holds from now on")
+
+
+def _told(found: Trial) -> Iterator[str]:
+    yield f"nothing was kept; plain reports of {found.at.astimezone(JST):%Y-%m-%d} would change so:"
+    if not found.changes:
+        yield "no plain report would be treated otherwise"
+    for change in found.changes:
+        yield f"{change.report.en}: {change.sector.en} ({change.organizations} organisations)"
+        for sign, outcome in (("+", change.more), ("-", change.less)):
+            yield from (f"  {sign} {one.en}" for one in (*outcome.recipients, *outcome.clocks))
 
 
 @table_command.command(name="remove")

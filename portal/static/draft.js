@@ -5,7 +5,7 @@ const PAUSE = 1500;
 const RETRY = 10000;
 const MOST_AFTER_CLOSING = 60000; // What a browser still sends when its page is gone.
 const AGAIN = [400, 401, 408, 429]; // Signed out, or for the moment: tried again. Other refusals would be the same.
-const SHOWN = [404, 409]; // What the button gets then is a page with everything that was typed.
+const SHOWN = [403, 404, 409, 422, 429]; // What a button gets then is a page with everything that was typed, or more.
 
 const page = document.querySelector("form[data-autosave]");
 const note = page.querySelector("[data-saving]");

@@ -127,7 +127,8 @@ function base64(bytes) {
 function typed() {
   const answers = {};
   for (const [name, value] of new FormData(form)) if (value.trim()) (answers[name] ||= []).push(value);
-  return { made_at: new Date().toISOString(), lang: tongue(), answers };
+  const { organization = [""], ...said } = answers;
+  return { made_at: new Date().toISOString(), lang: tongue(), organization: organization[0].trim(), answers: said };
 }
 
 async function keyFor(pair, ephemeral, theirs) {

@@ -5,7 +5,7 @@ const input = question.querySelector("input[type=file]");
 const list = question.querySelector("[data-files]");
 const row = question.querySelector("template[data-file]");
 const home = input.form;
-let underWay = 0;
+const queue = []; // The first is under way; one after another, as one person may send few at once.
 let waiting = null;
 
 function shown(file) {
@@ -39,12 +39,12 @@ function settle(line, request) {
   const answer = request.response;
   if (request.status === 201) received(line, answer);
   else say(line, (answer && answer.message) || line.querySelector(".file__state").dataset.failed, true);
-  underWay -= 1;
-  if (!underWay && waiting) home.requestSubmit(waiting);
+  queue.shift();
+  if (queue.length) send(...queue[0]);
+  else if (waiting) home.requestSubmit(waiting);
 }
 
-function send(file) {
-  const line = shown(file);
+function send(file, line) {
   const body = new FormData();
   body.append("csrf_token", home.elements.csrf_token.value);
   for (const kept of list.querySelectorAll("input:enabled")) body.append("attached", kept.value);
@@ -56,19 +56,19 @@ function send(file) {
     if (event.lengthComputable) line.querySelector("progress").value = (100 * event.loaded) / event.total;
   });
   request.addEventListener("loadend", () => settle(line, request));
-  underWay += 1;
   request.send(body);
 }
 
 function chosen() {
-  const files = [...input.files];
+  const idle = !queue.length;
+  for (const file of input.files) queue.push([file, shown(file)]);
   input.value = "";
-  files.forEach(send);
+  if (idle && queue.length) send(...queue[0]);
 }
 
 // The form goes when its files are here.
 function hold(event) {
-  if (!underWay) return;
+  if (!queue.length) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   waiting = event.submitter;

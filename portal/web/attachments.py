@@ -86,7 +86,7 @@ def _taken(files: Sequence[FileStorage], kept: list[UUID]) -> Arrived:
 
 
 def _take(file: FileStorage, beside: Sequence[UUID]) -> UUID:
-    found = read(file.filename or "", file.stream.read())
+    found = read(file.filename or "", file.stream.read(), whose=current.viewer().organization_id)
     with current.case_store().transaction() as db:
         return attachments.take(db, found, beside=beside, by=current.viewer(), now=utcnow())
 

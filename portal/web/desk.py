@@ -179,7 +179,7 @@ def _page(
         opened=given is not None,
         organization=accounts.profile_of(db, found.organization) if given is not None else {},
         answers=wording.answers(given) if given is not None else [],
-        can_share=bool(editions.of_case(db, found)),
+        can_share=bool(editions.in_force(db, found)),
         typed=typed or {"ja": "", "en": ""},
         problems=problems or [],
         proposal=waiting,
@@ -188,6 +188,7 @@ def _page(
         view=[(one.type, _pretty(one.body)) for one in shown.objects] if shown else [],
         view_digest=shown.digest if shown else "",
         released=desk.released_text(db, found.id),
+        lacking=[wording.EDITIONS[kind] for kind in desk.lacking(db, found)],
         has_copy=inbox.has_copy(db, found, viewer),
         files=attachments.of_case(db, found) if given is not None else [],
     )

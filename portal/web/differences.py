@@ -44,7 +44,7 @@ def _difference(field: Json, before: Any, after: Any) -> Difference:
 
 @dataclass(frozen=True)
 class Paper:
-    """A document of a recipient, and the labels of the changed questions that stand in it."""
+    """A document of a recipient, and the labels of the answers in it that are new to it."""
 
     title: Words
     new: list[Words]
@@ -105,17 +105,18 @@ class Consent:
     legal_only: bool
 
 
-def consent(before: str, after: str) -> Consent | None:
-    """What a change of the scope brings; None if it stays."""
-    if before == after:
+def consent(before: Json, after: Json) -> Consent | None:
+    """What other answers bring about the scope and the purposes; None if nobody gets or loses anything."""
+    known, scope = before["share_scope"], after["share_scope"]
+    old, new = (sharing.editions_of(Scope(one["share_scope"]), sharing.purposes_of(one)) for one in (before, after))
+    if known == scope and old == new:
         return None
-    old, new = (sharing.editions_of(Scope(scope)) for scope in (before, after))
     return Consent(
-        wording.option("share_scope", before),
-        wording.option("share_scope", after),
+        wording.option("share_scope", known),
+        wording.option("share_scope", scope),
         ended=_named(one for one in old if one not in new),
         opened=_named(one for one in new if one not in old),
-        legal_only=Scope(after) is Scope.LEGAL_ONLY,
+        legal_only=scope == Scope.LEGAL_ONLY,
     )
 
 

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from exchange import drafting, drafts, incidents, typed
+from exchange import attachments, drafting, drafts, findings, incidents, typed
 from exchange.drafting import Work
 from exchange.drafts import Opened
 from exchange.errors import Conflict, Invalid, NotFound, Problem
@@ -122,7 +122,8 @@ def edit(draft_id: UUID, section: str) -> ResponseReturnValue:
 @requires(Permission.REPORT)
 def save(draft_id: UUID, section: str) -> ResponseReturnValue:
     """Keep what was typed, and go where the button leads: 303; 404; 409 and both, if a colleague saved the section
-    meanwhile or filed other answers; 422 and the page again if one wants to go on and something cannot be read. It is kept all the same."""
+    meanwhile or filed other answers; 422 and the page again if one wants to go on and something cannot be read, which
+    is kept all the same."""
     said = request.form.to_dict(flat=False)
     action, _sep, which = request.form.get("action", "").partition(":")
     try:
@@ -222,6 +223,7 @@ def _form(
     filed: ReportVersion | None = None,
 ) -> str:
     fields = page.work.fields_of(page.section)
+    pasted = any(field["input"] == "recognised" or field["id"] == "iocs" for field in fields)
     return render_template(
         "draft_section.html",
         **_about(db, page.draft.row),
@@ -230,10 +232,26 @@ def _form(
         removed=next(iter(page.draft.removed), "").partition(".")[0] in page.names,
         shown=" ".join(field["id"] for field in fields),
         base=page.draft.base,
+        recognised=_recognised(db, page) if pasted else [],
         theirs=theirs,
         filed=filed,
         filed_by=db.get_one(Person, filed.person_id).username if filed else None,
     )
+
+
+def _recognised(db: Session, page: Page) -> list[wording.Found]:
+    """What the pasted text and the files hold, and what of it stays here."""
+    case, answers = _case_of(page.draft.row), page.work.answers
+    seen = findings.look_through(
+        db,
+        answers.get("ioc_paste", ""),
+        organization=case.organization,
+        callback=answers.get("callback"),
+        documentation_is_real=current.settings().documentation_is_real,
+        attached=attachments.words_of(db, incidents.latest(case)),
+        left_out=answers.get("ioc_left_out", ()),
+    )
+    return wording.found((one.found.type, one.found.value, one.excluded) for one in seen)
 
 
 def _clash(draft_id: UUID, section: str, said: Pairs) -> str:
@@ -245,9 +263,7 @@ def _clash(draft_id: UUID, section: str, said: Pairs) -> str:
         others = {name: values for name, values in theirs.items() if name.partition(".")[0] not in _ids(seen)}
         changed = drafts.filed_since(db, page.draft, _number(said, "base"))
         filed = None if _ids(seen).isdisjoint(changed) else incidents.latest(_case_of(page.draft.row))
-        return _form(
-            db, page, values=others | mine, theirs=questions.differing(seen, mine, theirs), filed=filed
-        )
+        return _form(db, page, values=others | mine, theirs=questions.differing(seen, mine, theirs), filed=filed)
 
 
 def _ids(fields: Sequence[Row]) -> set[str]:

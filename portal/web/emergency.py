@@ -16,6 +16,7 @@ from exchange import emergency, form, incidents
 from exchange.accounts import TooManyAttempts
 from exchange.emergency import State, Unusable
 from exchange.errors import Invalid, Problem
+from exchange.sectors import day_of
 from exchange.sharing import Permission
 from exchange.times import utcnow
 from portal import current
@@ -52,7 +53,7 @@ def file() -> ResponseReturnValue:
     """Send it: 303 to the receipt; 422 and the form again if the code or an answer is wrong; 429 after many tries."""
     code, typed = request.form.get("code", ""), quick_form.typed("code")
     try:
-        session[_KEPT] = _file(code, form.from_form(typed))
+        session[_KEPT] = _file(code, form.from_form(typed, today=day_of(utcnow())))
     except TooManyAttempts as error:
         again = _form(code, typed, Invalid([Problem("code", error.code)]))
         return again, 429, {"Retry-After": str(error.retry_after_s)}

@@ -38,11 +38,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Begun:
-    """A draft in the list; one of a quick report has no case yet."""
+    """A draft in the list; one of a quick report has no case yet, and is known by its first words."""
 
     draft: Draft
     stage: Any
     ref: str | None
+    about: Any
     saved_by: str
 
 
@@ -61,7 +62,8 @@ def show() -> ResponseReturnValue:
 
 def _begun(db: Session, draft: Draft) -> Begun:
     ref = draft.case.ref if draft.case else None
-    return Begun(draft, wording.STAGES[draft.stage], ref, db.get_one(Person, draft.person_id).username)
+    about = wording.first_words(drafts.quick_typed(db, draft))
+    return Begun(draft, wording.STAGES[draft.stage], ref, about, db.get_one(Person, draft.person_id).username)
 
 
 def _ahead(db: Session) -> dict[UUID, Deadline]:

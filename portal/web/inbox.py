@@ -22,6 +22,7 @@ from exchange.form import message
 from exchange.inbox import Copy, Document, Opened, State
 from exchange.japanese_dates import read_date
 from exchange.models import ReportVersion
+from exchange.sectors import day_of
 from exchange.sharing import Permission
 from exchange.times import utcnow
 from portal import current, language
@@ -255,7 +256,7 @@ def extend(ref: str) -> ResponseReturnValue:
 
     def act(db: Session) -> None:
         if once.first_time(db):
-            until = read_date(typed["until"])
+            until = read_date(typed["until"], day_of(utcnow()), ahead=True)
             inbox.extend(db, ref, typed["regime"], typed["stage"], until, by=current.viewer(), now=utcnow())
 
     return _done(ref, typed, act, said=_("The deadline is extended. The reporter sees it."))

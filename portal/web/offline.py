@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 
 from config import Installation
-from exchange import form, incidents, offline, offline_reports
+from exchange import accounts, form, incidents, offline, offline_reports
 from exchange.errors import Invalid, NotFound, Problem
 from exchange.models import Case
+from exchange.offline_reports import NotTheirs
 from exchange.sharing import Permission, may_report_for, permitted
 from exchange.times import utcnow
 from portal import current, language, offline_page
@@ -41,8 +42,12 @@ def show() -> ResponseReturnValue:
 @bp.get("/offline")
 @requires(Permission.ANYONE)
 def explain() -> ResponseReturnValue:
-    """What the form is for, how to keep it, and where its files go. 200."""
-    return render_template("offline.html")
+    """What the form is for, how to keep it, where its files go, and the number to write beside it. 200."""
+    viewer, number = current.viewer(), None
+    if permitted(viewer, Permission.REPORT):
+        with current.case_store().reading() as db:
+            number = accounts.own_organization(db, viewer, None).ref
+    return render_template("offline.html", number=number)
 
 
 @bp.get("/offline/import")
@@ -65,6 +70,9 @@ def take() -> ResponseReturnValue:
             case, is_new = _take(db, wanted)
             page = told(incidents.latest(case)) if wanted else ""
     except Invalid as error:
+        if isinstance(error, NotTheirs):
+            with current.case_store().transaction() as db:
+                offline_reports.note(db, error, by=current.viewer(), now=utcnow())
         return _form(wanted or "", error), 422
     flash(_("Imported.") if is_new else _("This file was imported before. It is one report, and this is its number."))
     return page or redirect(url_for("cases.receipt", ref=case.ref), 303)

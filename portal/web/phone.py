@@ -18,6 +18,7 @@ from exchange.idempotency import Once
 from exchange.incidents import Filed
 from exchange.models import ReportVersion
 from exchange.phone import Registered
+from exchange.sectors import day_of
 from exchange.sharing import Permission
 from exchange.times import utcnow
 from portal import current, language
@@ -83,7 +84,7 @@ def file(organization: str) -> ResponseReturnValue:
     """File it for the organization: 303 to the number to read out; 404; 409; 422 and the form again."""
     try:
         with current.case_store().transaction() as db:
-            ref = _file(db, organization, form.from_form(quick_form.typed(_CALLER)))
+            ref = _file(db, organization, form.from_form(quick_form.typed(_CALLER), today=day_of(utcnow())))
     except Invalid as error:
         with current.case_store().transaction() as db:
             whose = phone.find(db, organization, by=current.viewer(), now=utcnow())

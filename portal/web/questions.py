@@ -10,6 +10,8 @@ from exchange import drafting, form, typed
 from exchange.drafting import Work
 from exchange.errors import Problem
 from exchange.form import FIELDS
+from exchange.sectors import day_of
+from exchange.times import utcnow
 from exchange.typed import Pairs, Row
 from portal import language
 from portal.web import wording
@@ -147,10 +149,11 @@ def missing(work: Work) -> list[Told]:
 
 def said(field: Row, values: Pairs) -> list[Any]:
     """What was typed into a question, in words; as it was typed if it cannot be read."""
-    answer = typed.to_answers([field], values)[field["id"]]
+    today = day_of(utcnow())
+    answer = typed.to_answers([field], values, today=today)[field["id"]]
     if answer is None:
         return []
-    if not typed.problems([field], values):
+    if not typed.problems([field], values, today=today):
         return wording.shown(field, answer)
     texts = [text for name, own in values.items() if name.split(".")[0] == field["id"] for text in own]
     return [{"ja": text, "en": text} for text in texts]

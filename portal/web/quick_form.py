@@ -36,12 +36,12 @@ def shown(
     Args:
         first: the field that this page asks before the questions.
     """
-    order, lang = [first, *form.QUICK], language.chosen()
+    order, lang = [first, *form.ASKED], language.chosen()
     problems = sorted(
         wrong.problems if wrong else [], key=lambda p: order.index(p.field) if p.field in order else len(order)
     )
     return {
-        "fields": [field for name, field in form.QUICK.items() if name not in without],
+        "fields": [field for name, field in form.ASKED.items() if name not in without],
         "values": values,
         "errors": [(problem.field, form.message(problem, lang)) for problem in problems],
     }

@@ -14,24 +14,27 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from config import Installation
-from exchange import accounts, attachments, drafts, findings, form, idempotency, incidents
+from exchange import accounts, attachments, drafts, findings, form, idempotency, incidents, machine
 from exchange.db import vault_of
 from exchange.drafts import Opened
 from exchange.errors import Conflict, Invalid, NotFound
 from exchange.form import QuickReport
 from exchange.idempotency import Once
 from exchange.models import Draft, Organization, Person, ReportVersion
+from exchange.sectors import day_of
 from exchange.sharing import Permission
 from exchange.times import JST, utcnow
 from portal import current, language
 from portal.auth import requires
 from portal.body import takes_files
 from portal.web import attachments as files
-from portal.web import wording
+from portal.web import previews, wording
 
 bp = Blueprint("reports", __name__, url_prefix="/reports")
 _ROUTE = "POST /reports"
+_SHARE_AGAIN = "share_again"
 _NOT_TYPED = {"csrf_token", "idempotency_key", "action", "lang", "focus", "draft", "revision", *files.FIELDS}
+_LEFT_OUT = "ioc_left_out"
 Typed = dict[str, list[str]]
 
 
@@ -67,16 +70,19 @@ def check() -> ResponseReturnValue:
     with current.case_store().reading() as db:
         own = accounts.own_organization(db, viewer, None)
         try:
-            quick = _read(db, came)
+            quick, brought = _read(db, came), _brought(db)
+            answers, foreseen = machine.foreseen(db, quick, brought, by=viewer, now=now)
         except Invalid as error:
             return _form(db, own, _typed(), error, came=came), came.status if came.wrong else 422
-        decision = orjson.loads(orjson.dumps(incidents.decide(db, quick, by=viewer, now=now)))
-        sharing = _sharing(db, own, quick, came)
+        decision = orjson.loads(orjson.dumps(foreseen))
+        sharing = _sharing(db, own, answers, came)
         attached = files.answer(files.waiting(db, came.ids))
     return render_template(
         "report_check.html",
-        answers=[*wording.answers(quick.model_dump(mode="json", exclude_none=True)), *attached],
-        recipients=wording.recipients(decision, now),
+        answers=[*wording.answers(quick.model_dump(mode="json", exclude_none=True, exclude={_LEFT_OUT})), *attached],
+        brought=wording.answers(brought),
+        recipients=previews.first(incidents.profile_of(own), answers, decision, now=now),
+        not_triggered=wording.not_triggered(decision),
         clocks=wording.clocks(decision),
         reminders=decision["reminders"],
         sharing=sharing,
@@ -94,7 +100,7 @@ def file() -> ResponseReturnValue:
     came = files.arrived()
     try:
         with current.case_store().transaction() as db:
-            ref, duplicate = _file(db, form.from_form(_typed()), came)
+            ref, duplicate = _file(db, form.from_form(_typed(), today=day_of(utcnow())), came)
     except Invalid as error:
         with current.case_store().reading() as db:
             own = accounts.own_organization(db, current.viewer(), None)
@@ -105,7 +111,7 @@ def file() -> ResponseReturnValue:
 def _read(db: Session, came: files.Arrived) -> QuickReport:
     """The answers; a file that was refused is one more thing to put right. Raises: Invalid."""
     try:
-        quick = incidents.read(db, form.from_form(_typed()), by=current.viewer(), now=utcnow())
+        quick = incidents.read(db, form.from_form(_typed(), today=day_of(utcnow())), by=current.viewer(), now=utcnow())
     except Invalid as error:
         raise Invalid([*error.problems, *came.wrong]) from None
     if came.wrong:
@@ -123,7 +129,9 @@ def _file(db: Session, answers: Mapping[str, Any], came: files.Arrived) -> tuple
         exercise = current.settings().installation is Installation.EXERCISE
         filed = incidents.report(db, _read(db, came), by=viewer, via="web", now=now, exercise=exercise)
         attachments.hang(db, came.ids, filed.version, by=viewer, now=now)
+        brought = _brought(db)
         _end_draft(db, filed.version)
+        machine.follow(db, current.stores(), filed, brought, via="web", by=viewer, clock=utcnow)
         given = {"ref": filed.case.ref, "duplicate": filed.duplicate_of}
         idempotency.keep(db, once, given)
     return given["ref"], given["duplicate"]
@@ -195,6 +203,15 @@ def _draft(db: Session, draft_id: str, *, held: bool = False) -> Opened:
     return found
 
 
+def _brought(db: Session) -> Mapping[str, Any]:
+    """What a machine brought besides the first page; a colleague may have thrown the draft away already."""
+    wanted = request.form.get("draft")
+    try:
+        return _draft(db, wanted).later if wanted else {}
+    except NotFound:
+        return {}
+
+
 def _end_draft(db: Session, version: ReportVersion) -> None:
     """What was filed is a draft no more; a colleague may have thrown it away already."""
     if wanted := request.form.get("draft"):
@@ -204,10 +221,11 @@ def _end_draft(db: Session, version: ReportVersion) -> None:
             return
 
 
-def _waiting(db: Session) -> list[tuple[Draft, str]]:
-    """The drafts of quick reports, each with who saved it last."""
-    own = drafts.of_organization(db, current.viewer())
-    return [(one, db.get_one(Person, one.person_id).username) for one in own if one.case_id is None]
+def _waiting(db: Session) -> list[tuple[Draft, wording.Words | None, str]]:
+    """The drafts of quick reports, each with its first words and who saved it last."""
+    own = [one for one in drafts.of_organization(db, current.viewer()) if one.case_id is None]
+    said = (wording.first_words(drafts.quick_typed(db, one)) for one in own)
+    return [(one, words, db.get_one(Person, one.person_id).username) for one, words in zip(own, said, strict=True)]
 
 
 # --- the form ------------------------------------------------------------------------------------------
@@ -221,8 +239,11 @@ def _carried(came: files.Arrived) -> list[tuple[str, str]]:
 
 
 def _typed() -> Typed:
-    """Everything typed, as typed."""
-    return {name: values for name, values in request.form.to_dict(flat=False).items() if name not in _NOT_TYPED}
+    """Everything typed, as typed; the values that are left out in one field, however many they are."""
+    said = {name: values for name, values in request.form.to_dict(flat=False).items() if name not in _NOT_TYPED}
+    again, left_out = said.pop(_SHARE_AGAIN, []), said.pop(_LEFT_OUT, [])
+    lines = [line for line in "\n".join(left_out).replace("\r\n", "\n").split("\n") if line and line not in again]
+    return said | ({_LEFT_OUT: ["\n".join(dict.fromkeys(lines))]} if lines else {})
 
 
 def _known(db: Session, own: Organization) -> Typed:
@@ -244,23 +265,24 @@ def _form(
     wrong: Invalid | None = None,
     *,
     draft: Draft | None = None,
-    waiting: Sequence[tuple[Draft, str]] = (),
+    waiting: Sequence[tuple[Draft, wording.Words | None, str]] = (),
     clash: bool = False,
     came: files.Arrived | None = None,
 ) -> str:
-    lang, order = language.chosen(), list(form.QUICK)
+    lang, order = language.chosen(), list(form.ASKED)
     problems = sorted(
         wrong.problems if wrong else [], key=lambda p: order.index(p.field) if p.field in order else len(order)
     )
     return render_template(
         "report_form.html",
-        fields=list(form.QUICK.values()),
+        fields=list(form.ASKED.values()),
         shown=set(order) - (set() if own.act_special_operator else {"designated_asset"}),
         values=values,
         errors=[(problem.field, form.message(problem, lang)) for problem in problems],
         focus=request.form.get("focus"),
         organization_name=accounts.profile_of(db, own)[f"name_{lang}"],
         standing_scope=own.standing_scope,
+        left_out="\n".join(values.get(_LEFT_OUT, [])),
         draft_id=draft.id if draft else request.form.get("draft", ""),
         revision=draft.revision if draft else request.form.get("revision", ""),
         saved_at=draft.updated_at if draft else None,
@@ -270,14 +292,13 @@ def _form(
     )
 
 
-def _sharing(db: Session, own: Organization, quick: QuickReport, came: files.Arrived) -> wording.Sharing:
-    seen = findings.look_through(
+def _sharing(db: Session, own: Organization, answers: Mapping[str, Any], came: files.Arrived) -> wording.Sharing:
+    seen = findings.in_answers(
         db,
-        quick.ioc_paste,
+        answers,
         organization=own,
-        callback=quick.callback,
         documentation_is_real=current.settings().documentation_is_real,
         attached=attachments.pending_words(db, came.ids, by=current.viewer()),
     )
     values = [(one.found.type, one.found.value, one.excluded) for one in seen]
-    return wording.Sharing(wording.editions_of(quick.share_scope), wording.found(values))
+    return wording.Sharing(wording.editions_of(answers), wording.found(values))

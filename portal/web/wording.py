@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -14,6 +14,7 @@ from exchange.tables import table
 from exchange.times import JST
 
 Words = Mapping[str, str]
+_FIRST_WORDS = 40
 
 EDITIONS: Mapping[EditionKind, Words] = {
     EditionKind.SHARED: {
@@ -30,6 +31,7 @@ _REASONS: Mapping[str, Words] = {
     "private": {"ja": "内部アドレス", "en": "Private or reserved address"},
     "own": {"ja": "自組織のもの", "en": "Belongs to your organisation"},
     "public-suffix": {"ja": "ドメイン全体を指す", "en": "Stands for a whole public suffix"},
+    findings.LEFT_OUT: {"ja": "自組織の判断", "en": "Your organisation chose so"},
     "marked": {"ja": "共有の範囲が狭く指定されている", "en": "You marked it for fewer readers"},
     "held": {"ja": "国の窓口が確かめるまで共有しません", "en": "Not shared until the national office has looked at it"},
 }
@@ -64,6 +66,14 @@ VIAS: Mapping[str, Words] = {
 def option(field: str, value: object) -> Words:
     """An option's label in both languages."""
     return {lang: form.label(field, value, lang) for lang in ("ja", "en")}
+
+
+def first_words(typed: Mapping[str, Sequence[str]]) -> Words | None:
+    """By what a draft of a quick report is known: its kind and how its sentence begins; None if neither was typed."""
+    kind, summary = ("".join(typed.get(name, ())[:1]) for name in ("incident_kind", "summary"))
+    short = summary if len(summary) <= _FIRST_WORDS else f"{summary[:_FIRST_WORDS]}…"
+    said = [*([option("incident_kind", kind)] if kind else []), *([_same(defanged(short))] if short.strip() else [])]
+    return {lang: " · ".join(one[lang] for one in said) for lang in ("ja", "en")} if said else None
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,14 @@ def _piece(field: Mapping[str, Any], value: Any) -> Any:
         return known[_key(value)]
     if isinstance(value, dict):
         return _same(f"{value['min']:,}–{value['max']:,}")
+    if field["input"] == "tel":
+        return _same(national(value))
     return _same(f"{value:,}" if isinstance(value, int | float) else defanged(value))
+
+
+def national(number: str) -> str:
+    """A Japanese number in E.164 as it is dialled there; any other as it is."""
+    return f"0{number[3:]}" if number.startswith("+81") else number
 
 
 def _key(value: Any) -> tuple[str, str]:
@@ -200,6 +217,19 @@ def recipients(decision: Mapping[str, Any], at: datetime) -> list[Recipient]:
     ]
 
 
+@dataclass(frozen=True)
+class NotTriggered:
+    """A regime that says nothing about this incident, and why."""
+
+    name: Any
+    reason: Words
+
+
+def not_triggered(decision: Mapping[str, Any]) -> list[NotTriggered]:
+    """What the reporter may have expected, of a decision as it is kept (JSON)."""
+    return [NotTriggered(rules.regime_name(one["regime"]), one["reason"]) for one in decision["not_triggered"]]
+
+
 def clocks(decision: Mapping[str, Any]) -> list[Clock]:
     """The clocks of a decision as it is kept (JSON)."""
     return [
@@ -227,16 +257,21 @@ def _day(text: str | None) -> date | None:
 
 @dataclass(frozen=True)
 class Found:
-    """One recognised value, defanged, and why it stays (None: it may go out)."""
+    """One recognised value, and why it stays (None: it may go out). `left_out`: because the reporter wants it so."""
 
     type: str
+    value: str
     value_defanged: str
     excluded: Words | None
+    left_out: bool
 
 
 def found(values: Iterable[tuple[str, str, str | None]]) -> list[Found]:
     """From (type, value, reason code)."""
-    return [Found(kind, defang(value, kind), excluded_because(why)) for kind, value, why in values]
+    return [
+        Found(kind, value, defang(value, kind), excluded_because(why), why == findings.LEFT_OUT)
+        for kind, value, why in values
+    ]
 
 
 def defanged(text: str) -> str:
@@ -272,9 +307,10 @@ class Sharing:
     found: list[Found]
 
 
-def editions_of(scope: str) -> list[Words]:
-    """The editions that a scope allows, in words."""
-    return [EDITIONS[kind] for kind in sharing.editions_of(Scope(scope))]
+def editions_of(given: Mapping[str, Any]) -> list[Words]:
+    """The editions that these answers allow, in words."""
+    allowed = sharing.editions_of(Scope(given["share_scope"]), sharing.purposes_of(given))
+    return [EDITIONS[kind] for kind in allowed]
 
 
 def first_aid(answers_given: Mapping[str, Any]) -> list[Words]:

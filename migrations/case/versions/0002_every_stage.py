@@ -13,15 +13,20 @@ def upgrade() -> None:
         for name in ("closed_at", "disowned_at"):
             table.add_column(sa.Column(name, sa.DateTime(timezone=True), nullable=True))
         table.add_column(sa.Column("unconfirmed", sa.Boolean(), nullable=False, server_default=sa.false()))
+        table.add_column(sa.Column("for_statistics", sa.Boolean(), nullable=False, server_default=sa.true()))
     _index_where("ix_incident_case_unconfirmed", "incident_case", "opened_at", "unconfirmed")
     with op.batch_alter_table("edition") as table:
         table.add_column(sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True))
+        table.add_column(sa.Column("seq", sa.Integer(), nullable=False, server_default="1"))
+    op.add_column("proposal", sa.Column("circles", sa.JSON(), nullable=False, server_default="[]"))
+    _circles_of_texts()
     with op.batch_alter_table("edition_object") as table:
         table.add_column(sa.Column("retired", sa.Boolean(), nullable=False, server_default=sa.false()))
     with op.batch_alter_table("report_version") as table:
         table.add_column(sa.Column("changed", sa.JSON(), nullable=False, server_default="[]"))
         table.add_column(sa.Column("taken_by_id", sa.Uuid(), nullable=True))
         table.create_foreign_key(op.f("fk_report_version_taken_by_id_person"), "person", ["taken_by_id"], ["id"])
+        table.create_index(op.f("ix_report_version_received_at"), ["received_at"])
     with op.batch_alter_table("delivery") as table:
         table.add_column(sa.Column("received_at", sa.DateTime(timezone=True), nullable=True))
         table.add_column(sa.Column("received_by_id", sa.Uuid(), nullable=True))
@@ -31,6 +36,22 @@ def upgrade() -> None:
     _drafts_and_attachments()
     _talk_and_mail()
     _the_rest()
+
+
+def _circles_of_texts() -> None:
+    """Until now all editions of a case were opened at once, before any text about it."""
+    edition = sa.table("edition", sa.column("case_id", sa.Uuid()), sa.column("kind", sa.String()))
+    proposal = sa.table(
+        "proposal",
+        sa.column("case_id", sa.Uuid()),
+        sa.column("state", sa.String()),
+        sa.column("circles", sa.JSON()),
+    )
+    bind = op.get_bind()
+    for case_id in bind.scalars(sa.select(proposal.c.case_id).where(proposal.c.state == "released").distinct()).all():
+        kinds = bind.scalars(sa.select(edition.c.kind).where(edition.c.case_id == case_id).order_by(edition.c.kind))
+        of_case = (proposal.c.case_id == case_id, proposal.c.state == "released")
+        bind.execute(sa.update(proposal).where(*of_case).values(circles=list(kinds)))
 
 
 def _clocks_of_cases() -> None:
@@ -162,12 +183,14 @@ def _talk_and_mail() -> None:
         "webhook",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("key_id", sa.Uuid(), nullable=True),
+        sa.Column("sealed_url", sa.LargeBinary(), nullable=False),
         sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
-        *_references("webhook", organization_id="organization"),
+        *_references("webhook", organization_id="organization", person_id="person", key_id="api_key"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook")),
     )
     op.create_index(op.f("ix_webhook_organization_id"), "webhook", ["organization_id"])
@@ -177,7 +200,7 @@ def _talk_and_mail() -> None:
         sa.Column("webhook_id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("topic", sa.String(), nullable=False),
-        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("sealed_body", sa.LargeBinary(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("status", sa.Integer(), nullable=True),
@@ -238,15 +261,18 @@ def downgrade() -> None:
         for name in ("reference", "received_by_id", "received_at"):
             table.drop_column(name)
     with op.batch_alter_table("report_version") as table:
+        table.drop_index(op.f("ix_report_version_received_at"))
         table.drop_constraint(op.f("fk_report_version_taken_by_id_person"), type_="foreignkey")
         table.drop_column("taken_by_id")
         table.drop_column("changed")
     with op.batch_alter_table("edition_object") as table:
         table.drop_column("retired")
+    op.drop_column("proposal", "circles")
     with op.batch_alter_table("edition") as table:
+        table.drop_column("seq")
         table.drop_column("withdrawn_at")
     with op.batch_alter_table("incident_case") as table:
-        for name in ("unconfirmed", "disowned_at", "closed_at"):
+        for name in ("for_statistics", "unconfirmed", "disowned_at", "closed_at"):
             table.drop_column(name)
 
 
