@@ -235,6 +235,7 @@ def ready(db: Session, kind: str, body: object) -> dict[str, Any]:
 
     Raises: Invalid, NotFound.
     """
+    follow(db)
     row = checked(kind, body)
     if kind == "sector":
         wrong_days = [Problem(day, "in-use") for day, users in _kept_from(row) if _is_any(db, users)]
@@ -272,6 +273,7 @@ def remove(db: Session, kind: str, row_id: str, *, by: Viewer | str, now: dateti
     Raises: NotFound; Invalid for a sector of organizations or cases, and an authority that a rule, a sector, an office
     or a case names.
     """
+    follow(db)
     held = db.scalars(select(AddedRow).where(AddedRow.kind == kind, AddedRow.row_id == row_id)).one_or_none()
     if held is None:
         raise NotFound(f"{kind} {row_id}")

@@ -62,6 +62,11 @@ RULE: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _as_shipped_afterwards() -> Iterator[None]:
     yield
+    as_shipped()
+
+
+def as_shipped() -> None:
+    """The tables of a process that has just begun."""
     lay_over({}, "")
     added._laid.clear()
 
@@ -224,6 +229,7 @@ def test_an_authority_that_somebody_names_is_not_taken_away(stores: Stores) -> N
         make_report(db, make_viewer(db, make_organization(db)))
         make_organization(db, kind=Kind.AUTHORITY, authority="office-agency")
     add(stores, "rule", {**RULE, "to": ["named-agency"]})
+    as_shipped()
     for name in ("named", "charged", "told", "office"):
         with pytest.raises(Invalid), stores.case.transaction() as db:
             added.remove(db, "authority", f"{name}-agency", by="operator", now=NOW)
@@ -286,7 +292,8 @@ def tried_out(stores: Stores, kind: str, row: Any) -> list[tuple[str, str, int, 
             one.report.en,
             one.sector.en,
             one.organizations,
-            *([words.en for words in (*way.recipients, *way.clocks)] for way in (one.more, one.less)),
+            [words.en for words in (*one.more.recipients, *one.more.clocks)],
+            [words.en for words in (*one.less.recipients, *one.less.clocks)],
         )
         for one in found.changes
     ]

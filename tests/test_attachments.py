@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import struct
 import zipfile
 import zlib
@@ -12,6 +13,7 @@ from datetime import timedelta
 from email.message import EmailMessage
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
@@ -19,10 +21,12 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 from pypdf.actions import JavaScript
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, NumberObject, StreamObject
 from sqlalchemy import select
+from werkzeug.serving import make_server
 
 from config import Settings
 from exchange import accounts, attachments, findings, incidents
@@ -766,3 +770,34 @@ def test_files_wait_with_a_draft_and_go_with_it(app: Flask) -> None:
     assert client.post("/reports", data=data).status_code == 303
     with stores.case.reading() as db:
         assert db.scalars(select(Attachment)).one().report_version_id is not None
+
+
+@pytest.mark.timeout(120)
+def test_a_browser_sends_several_large_files_one_after_another(app: Flask) -> None:
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("chromium is not on PATH")
+    with app.extensions["stores"].case.transaction() as db:
+        name = make_viewer(db, make_organization(db)).username
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    serving = Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+            page = browser.new_page()
+            page.goto(f"http://127.0.0.1:{server.server_port}/login?next=/reports/new")
+            page.fill("[name=username]", name)
+            page.fill("[name=password]", "right horse")
+            page.press("[name=password]", "Enter")
+            files = [{"name": f"{n}.txt", "mimeType": "text/plain", "buffer": b"%d" % n * 900_000} for n in range(3)]
+            page.locator("[data-upload] input[type=file]").set_input_files(files)  # type: ignore[arg-type]
+            page.locator("[data-files] input[name=attached]:enabled").nth(2).wait_for(state="attached")
+            assert page.locator("[data-files] li[data-failed]").count() == 0
+            browser.close()
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+    with app.extensions["stores"].case.reading() as db:
+        assert len(db.scalars(select(Attachment)).all()) == 3

@@ -204,7 +204,7 @@ def _furnish(stores: Stores, settings: Settings) -> tuple[list[str], str]:
 
 
 def _reporters(db: Session) -> list[str]:
-    """The keys of operators of one ISAC: so many that none is slowed down, and so few of a sector that none is named."""
+    """The keys of operators of one ISAC: enough that none is slowed down, and so few of a sector that none is named."""
     own = [make_organization(db, sector=s, ceptoar=f"{s}-ceptoar") for s in ("port", "aviation") for _ in range(2)]
     return [_key(db, one, f"duty-{one.ref}", Role.REPORTER) for one in own]
 

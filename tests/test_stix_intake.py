@@ -287,7 +287,7 @@ def test_a_paste_ends_with_the_last_value_that_fits() -> None:
     assert pasted((f"{number:04}.example" for number in range(10)), 39) == "0000.example\n0001.example\n0002.example"
 
 
-RED = {"object_marking_refs": [ids.TLP_MARKING["red"]]}
+RED, GREEN = ({"object_marking_refs": [ids.TLP_MARKING[level]]} for level in ("red", "green"))
 ADDRESS, FILE = sco("ipv4-addr", value="198.51.100.7"), sco("file", hashes={"SHA-256": HASH})
 PLACE = thing("infrastructure", "c2", infrastructure_types=["command-and-control"])
 SAMPLE = thing("malware", "Lock", is_family=False, sample_refs=[FILE["id"]])
@@ -330,7 +330,7 @@ def test_what_an_object_marked_red_tells_is_not_pasted_and_makes_the_technical_p
 @pytest.mark.parametrize(
     "things",
     [
-        [WATCH_ADDRESS, WATCH_ADDRESS | RED | {"id": stix_id("indicator", "again")}],
+        [WATCH_ADDRESS | GREEN, WATCH_ADDRESS | RED | {"id": stix_id("indicator", "again")}],
         [PLACE | RED, ADDRESS, linked("consists-of", PLACE, ADDRESS)],
         [observed(ADDRESS, **RED), ADDRESS],
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import BinaryIO
 
 import click
@@ -10,7 +11,7 @@ import click
 from exchange import added, carrying, json_text, trial
 from exchange.errors import Invalid, NotFound, Unreadable
 from exchange.form import message
-from exchange.stores import open_stores
+from exchange.stores import Stores, open_stores
 from exchange.tables import packaged, table
 from exchange.times import JST, utcnow
 from exchange.trial import Trial
@@ -33,7 +34,7 @@ def list_rows(kind: str) -> None:
     noroshi table list sector
     """
     _model, where, rows = added.KINDS[kind]
-    with open_stores(settings()).case.reading() as db:
+    with closing(open_stores(settings())) as stores, stores.case.reading() as db:
         added.follow(db)
         own = {row["id"] for row in added.of_kind(db, kind)}
     shipped = {row["id"] for row in packaged(where)[rows]}
@@ -53,23 +54,29 @@ def add_row(kind: str, file: BinaryIO, *, dry_run: bool) -> None:
     noroshi table add sector space.json
     noroshi table add --dry-run rule - < new-regime.json
     """
-    stores, now = open_stores(settings()), utcnow()
-    try:
-        body = json_text.loads(file.read())
-        with stores.case.transaction() as db:
-            added.follow(db)
-            row = added.ready(db, kind, body) if dry_run else added.add(db, kind, body, by="operator", now=now)
-            found = trial.run(db, kind, row, now=now) if dry_run else None
-            added.follow(db)
-    except Unreadable as error:
-        raise click.ClickException(f"this is not JSON that can be read ({error.code} at {error.at or '/'})") from None
-    except Invalid as error:
-        raise click.ClickException("\n".join(f"{p.field}: {message(p, 'en')}" for p in error.problems)) from None
-    if found is not None:
-        click.echo("\n".join(_told(found)))
-        return
-    carrying.install(stores, now=now)
-    click.echo(f"{kind} {row['id']} holds from now on")
+    with closing(open_stores(settings())) as stores:
+        try:
+            told = (_try if dry_run else _add)(stores, kind, json_text.loads(file.read()))
+        except Unreadable as error:
+            raise click.ClickException(
+                f"this is not JSON that can be read ({error.code} at {error.at or '/'})"
+            ) from None
+        except Invalid as error:
+            raise click.ClickException("\n".join(f"{p.field}: {message(p, 'en')}" for p in error.problems)) from None
+    click.echo("\n".join(told))
+
+
+def _add(stores: Stores, kind: str, body: object) -> list[str]:
+    with stores.case.transaction() as db:
+        row = added.add(db, kind, body, by="operator", now=utcnow())
+        added.follow(db)
+    carrying.install(stores, now=utcnow())
+    return [f"{kind} {row['id']} holds from now on"]
+
+
+def _try(stores: Stores, kind: str, body: object) -> list[str]:
+    with stores.case.reading() as db:
+        return list(_told(trial.run(db, kind, added.ready(db, kind, body), now=utcnow())))
 
 
 def _told(found: Trial) -> Iterator[str]:
@@ -87,7 +94,7 @@ def _told(found: Trial) -> Iterator[str]:
 @click.argument("row_id")
 def remove_row(kind: str, row_id: str) -> None:
     """Take an added row away; a shipped one of the same id shows again."""
-    with open_stores(settings()).case.transaction() as db:
+    with closing(open_stores(settings())) as stores, stores.case.transaction() as db:
         try:
             added.remove(db, kind, row_id, by="operator", now=utcnow())
         except NotFound:
