@@ -13,14 +13,15 @@ from exchange.incidents import Filing
 from exchange.models import Case
 from exchange.sharing import Viewer
 from exchange.stores import Stores
-from exchange.times import JST
 from tests.make import make_organization, make_report, make_viewer
 
-A_DAY = timedelta(days=1)
+HOURS_AGO = timedelta(hours=1)
 
 
 def make_case(db: Session, now: datetime, *, by: Viewer | None = None, **answers: Any) -> Case:
-    return make_report(db, by or make_viewer(db, make_organization(db)), now=now - A_DAY, **given(now, answers)).case
+    return make_report(
+        db, by or make_viewer(db, make_organization(db)), now=now - HOURS_AGO, **given(now, answers)
+    ).case
 
 
 def given(now: datetime, answers: dict[str, Any]) -> dict[str, Any]:
@@ -72,18 +73,21 @@ def test_another_kind_and_another_week_are_not_the_same(stores: Stores, now: dat
         assert not alike.others_too(db, own, now=now)
         for _ in range(3):
             make_case(db, now)
-        assert alike.others_too(db, own, now=now + 2 * A_DAY)
-        assert not alike.others_too(db, own, now=now + 3 * A_DAY)
+        assert alike.others_too(db, own, now=now + timedelta(hours=70))
+        assert not alike.others_too(db, own, now=now + timedelta(hours=72))
 
 
-def test_what_is_said_changes_at_midnight_and_tells_nobody_when_others_reported(stores: Stores, now: datetime) -> None:
+def test_who_learns_the_kind_later_is_told_of_it(stores: Stores, now: datetime) -> None:
     with stores.case.transaction() as db:
-        own = make_case(db, now)
-        for hours in (1, 2, 3):
-            make_case(db, now + A_DAY - timedelta(hours=hours))
-        midnight = datetime(2026, 11, 22, tzinfo=JST)
-        assert not alike.others_too(db, own, now=midnight - timedelta(seconds=1))
-        assert alike.others_too(db, own, now=midnight)
+        reporter = make_viewer(db, make_organization(db))
+        own = make_case(db, now, by=reporter, incident_kind="unknown")
+        for _ in range(3):
+            make_case(db, now)
+        assert not alike.others_too(db, own, now=now)
+    update = Filing("zokuhou", "api", reporter)
+    carrying.file(stores, own.ref, {"incident_kind": "ransomware"}, update, clock=lambda: now)
+    with stores.case.reading() as db:
+        assert alike.others_too(db, incidents.find(db, own.ref, reporter), now=now)
 
 
 def test_who_corrects_the_kind_is_told_of_the_kind_that_was_reported_first(stores: Stores, now: datetime) -> None:
