@@ -309,7 +309,7 @@ def test_messages_need_nothing_but_the_parameters_we_give():
         for _, name, _, _ in string.Formatter().parse(text)
         if name
     }
-    assert needed == {"extension", "fault", "field", "found", "id", "max", "min", "name", "option", "terms"}
+    assert needed == {"extension", "fault", "field", "found", "id", "max", "min", "name", "number", "option", "terms"}
 
 
 def test_a_posted_page_becomes_the_report_that_a_machine_would_send():
