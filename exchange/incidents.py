@@ -87,7 +87,7 @@ def report(
     Args:
         via: web, api, stix, phone, offline or emergency.
         organization: for whom `by` takes it down; None for its own.
-    Raises: NotPermitted if `by` speaks for no organization; TooFast.
+    Raises: NotPermitted if `by` speaks for no organization.
     """
     assert by.person_id is not None
     whose = organization or accounts.own_organization(db, by, None)
@@ -127,8 +127,7 @@ def preview(db: Session, case: Case, changes: object, *, now: datetime) -> tuple
 def update(db: Session, case: Case, changes: object, filing: Filing, *, now: datetime) -> Filed:
     """File what is new about a case: a further version of all that is known, with its own decision and clocks.
 
-    The case must be locked (`hold`). Raises: Invalid, also if nothing changes; WrongState if it is closed or
-    full; TooFast.
+    The case must be locked (`hold`). Raises: Invalid, also if nothing changes; WrongState if it is closed or full.
     """
     answers, fields, decision = preview(db, case, changes, now=now)
     if not fields and filing.stage != "kakuhou":
@@ -177,7 +176,7 @@ def _add(
     changed: Sequence[str] = (),
     now: datetime,
 ) -> ReportVersion:
-    quotas.check_version(db, case, via=filing.via, now=now)
+    quotas.check_case(case)
     version = _version(db, answers, decision, fingerprint=_fingerprint(db, answers), now=now)
     version.seq = len(case.versions) + 1
     version.stage, version.via, version.claimed_at = filing.stage, filing.via, filing.claimed_at

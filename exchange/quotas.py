@@ -1,7 +1,5 @@
-"""How much one organization files and keeps: a loop, or a stolen key, fills neither the store nor anybody's inbox.
-
-Each organization is counted by itself, and in it each way in: what one program sends keeps no person from reporting.
-"""
+"""How much one organization files and keeps: a loop, or a stolen key, is slowed down, and fills neither the store nor
+anybody's inbox. What one program sends keeps no person from reporting."""
 
 from __future__ import annotations
 
@@ -12,20 +10,15 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from exchange.errors import TooMuch, WrongState
+from exchange.errors import WrongState
 from exchange.models import Case, Draft, ReportVersion
 
 VERSIONS_A_MINUTE: Final = 60
 VERSIONS_OF_A_CASE: Final = 1000
 DRAFTS: Final = 200
 _MINUTE: Final = timedelta(minutes=1)
-
-
-class TooFast(TooMuch):
-    """More versions within a minute than any incident needs."""
-
-    code = "too-fast"
-    retry_after_s = int(_MINUTE.total_seconds())
+_PAUSE_S: Final = 0.2
+_PROGRAMS: Final = ("api", "stix")
 
 
 class CaseFull(WrongState):
@@ -40,14 +33,18 @@ class DraftsFull(WrongState):
     code = "drafts-full"
 
 
-def check_version(db: Session, case: Case, *, via: str, now: datetime) -> None:
-    """Raises: TooFast, CaseFull."""
+def pause_s(db: Session, organization_id: UUID | None, *, now: datetime) -> float:
+    """How long a program of this organization waits before it files again: slowed down, and never refused."""
+    recent = select(func.count()).select_from(ReportVersion).join(Case, Case.id == ReportVersion.case_id)
+    recent = recent.where(ReportVersion.received_at > now - _MINUTE, ReportVersion.via.in_(_PROGRAMS))
+    filed = db.scalar(recent.where(Case.organization_id == organization_id)) or 0
+    return _PAUSE_S if filed >= VERSIONS_A_MINUTE else 0.0
+
+
+def check_case(case: Case) -> None:
+    """Raises: CaseFull."""
     if len(case.versions) >= VERSIONS_OF_A_CASE:
         raise CaseFull(f"{VERSIONS_OF_A_CASE} versions")
-    recent = select(func.count()).select_from(ReportVersion).join(Case, Case.id == ReportVersion.case_id)
-    recent = recent.where(ReportVersion.received_at > now - _MINUTE, ReportVersion.via == via)
-    if (db.scalar(recent.where(Case.organization_id == case.organization_id)) or 0) >= VERSIONS_A_MINUTE:
-        raise TooFast(f"{VERSIONS_A_MINUTE} versions a minute")
 
 
 def check_draft(db: Session, organization_id: UUID, *, machine: bool) -> None:

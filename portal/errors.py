@@ -151,13 +151,6 @@ def _words(status: int, code: str) -> tuple[str, str]:
             _("Go back, reload the page and send it again. Nothing was stored."),
         ),
         "signed-out": (_("You are signed out"), _("Nothing was stored. Sign in, and enter it once more.")),
-        "too-fast": (
-            _("Very many reports at once"),
-            _(
-                "Your organisation sent more than %(n)s in a minute. Nothing was stored. Send it again in a minute.",
-                n=quotas.VERSIONS_A_MINUTE,
-            ),
-        ),
         "case-full": (
             _("This case takes no more reports"),
             _(

@@ -104,7 +104,7 @@ def test_every_operation_has_a_name_and_every_refusal_is_a_problem_document() ->
 
 def test_the_refusals_of_filing_and_reading_are_described() -> None:
     filing = DOCUMENT["paths"]["/api/v1/reports"]["post"]["responses"]
-    assert set(filing) == {"201", "202", "400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "503"}
+    assert set(filing) == {"201", "202", "400", "401", "403", "404", "408", "409", "413", "415", "422", "503"}
     assert set(DOCUMENT["paths"]["/api/v1/cases/{ref}"]["get"]["responses"]) == {"200", "401", "403", "404", "503"}
 
 

@@ -19,7 +19,7 @@ from exchange.models import Case
 from exchange.sharing import Permission, Purpose
 from exchange.times import rfc3339, utcnow
 from portal import current, language, present
-from portal.api import once
+from portal.api import once, pace
 from portal.auth import requires
 
 bp = Blueprint("api_cases", __name__, url_prefix="/api/v1/cases")
@@ -134,11 +134,12 @@ def update_case(ref: str) -> ResponseReturnValue:
     The same Idempotency-Key gives the first answer again.
 
     400 not JSON; 401; 403; 404; 409 the case is closed, or the key came with another body; 413; 415;
-    422 an answer is wrong, every field listed, or nothing is new; 429 very many at once; 503 nothing was kept.
+    422 an answer is wrong, every field listed, or nothing is new; 503 nothing was kept.
     """
     if request.mimetype not in _TYPES:
         raise UnsupportedMediaType
     said, stage = json_text.loads(request.get_data()), _stage()
+    pace.keep()
     with current.case_store().transaction() as db:
         answer, replayed = once.answered(db, _ROUTE, lambda: _file(db, ref, said, stage), now=utcnow())
     return once.respond(answer, 201, location=answer["version_url"], replayed=replayed)

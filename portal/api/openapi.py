@@ -29,7 +29,6 @@ _PROBLEMS = {
     "413": "Larger than 1 MB.",
     "415": "A type that this address does not take, or compressed.",
     "422": "Understood but wrong: every field is listed.",
-    "429": "Your organisation files very much at once; try again after Retry-After seconds.",
     "503": "Nothing was kept; try again.",
 }
 _READING = ("401", "403", "503")
@@ -181,7 +180,7 @@ def _register() -> Json:
         },
         "responses": {
             "201": _json("It is registered. A repeated request gets no secret.", "RegisteredWebhook"),
-            **_failures(*(code for code in _PROBLEMS if code not in {"404", "429"})),
+            **_failures(*(code for code in _PROBLEMS if code != "404")),
         },
     }
 

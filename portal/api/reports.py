@@ -16,7 +16,7 @@ from exchange.machine import Brought
 from exchange.sharing import Permission
 from exchange.times import utcnow
 from portal import current, language, present
-from portal.api import once
+from portal.api import once, pace
 from portal.auth import requires
 
 bp = Blueprint("api_reports", __name__, url_prefix="/api/v1/reports")
@@ -32,10 +32,11 @@ def report_incident() -> ResponseReturnValue:
     that waits for a person: 202.
 
     400 not JSON; 401; 403; 404 another organisation; 409 the key came with another body; 413; 415;
-    422 the form is wrong, every field listed; 429 very many at once; 503 nothing was kept.
+    422 the form is wrong, every field listed; 503 nothing was kept.
     """
     _refuse_other_types()
     said, confirmed = json_text.loads(request.get_data()), _confirmed()
+    pace.keep()
     with current.case_store().transaction() as db:
         answer, replayed = once.answered(db, _ROUTE, lambda: _take(db, said, confirmed=confirmed), now=utcnow())
     filed = "report_id" in answer
