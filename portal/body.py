@@ -20,7 +20,7 @@ from exchange.times import utcnow
 from exchange.turns import Turns
 from portal import current
 
-_API_BYTES = 1_000_000
+_API, _API_BYTES = "/api/", 1_000_000
 _FORM_BYTES = 500_000
 _FORM_FIELDS = 200
 _DRAFT_FIELDS = 12_000  # A table of a thousand indicators is one form.
@@ -67,7 +67,7 @@ def _take() -> None:
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType
     body = read(stream, announced, _limit(announced))
-    if request.mimetype == _FORM and _is_too_much(body):
+    if request.mimetype == _FORM and not request.path.startswith(_API) and _is_too_much(body):
         if _gives_back():
             request.max_form_memory_size = _GIVEN_BACK_BYTES
             _put(body)
@@ -98,7 +98,7 @@ def _take_apart() -> None:
 
 def _limit(announced: int | None) -> int:
     """In bytes. Files come from people who signed in, and a few at a time. Raises: Unavailable while many come."""
-    if request.path.startswith("/api/"):
+    if request.path.startswith(_API):
         return _API_BYTES
     if _gives_back():
         return _GIVEN_BACK_BYTES

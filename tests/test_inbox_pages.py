@@ -74,7 +74,7 @@ def test_a_receipt_appears_on_a_page_that_stays_open(browser: Browser, house: In
             ministry.send(f"/inbox/{ref}/1/receipt", [("reference", "国水第7号")])
         page.clock.fast_forward(10_000)
         expect(page.locator("[data-live]")).to_contain_text("国水第7号")
-        expect(page.locator("[data-live-said]")).to_have_text("提出先2件のうち1件が受理しました")
+        expect(page.locator("[data-live-said]")).to_have_text("提出先3件のうち1件が受理しました")
 
 
 def faults(page: Page) -> list[tuple[str, str, str]]:
