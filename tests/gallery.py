@@ -115,7 +115,7 @@ def _in_an_emergency(page: Page) -> None:
     page.check("[name=designated_asset][value=unknown]")
     page.check("[name=share_scope][value=nco]")
     page.fill("[name=callback]", "03-1234-5678")
-    _send(page, ".action-bar button[type=submit]", "/emergency")
+    _send(page, ".action-bar button[type=submit]", "/emergency/received")
 
 
 LOOKS = [
