@@ -336,6 +336,7 @@ def test_a_calendar_of_somebody_elses_case_does_not_exist(
 # --- others --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("clock")
 def test_the_receipt_and_the_case_say_that_one_is_not_alone(
     stores: Stores, browser: Callable[[Viewer], FlaskClient]
 ) -> None:
