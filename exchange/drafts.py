@@ -169,11 +169,6 @@ def work_on(db: Session, draft: Opened) -> Work:
     )
 
 
-def answers_so_far(db: Session, draft: Opened) -> Answers:
-    """All that would be known; what cannot be read stands there as typed."""
-    return work_on(db, draft).answers
-
-
 # --- saving --------------------------------------------------------------------------------------------
 
 

@@ -261,12 +261,6 @@ def asked(stage: str, answers: Answers, profile: Profile) -> list[Row]:
     return [field for field in FIELDS.values() if field["section"] in shown and _is_asked(field, stage, answers, known)]
 
 
-def sections(stage: str, answers: Answers, profile: Profile) -> list[Row]:
-    """The sections with something to ask at this stage."""
-    used = {field["section"] for field in asked(stage, answers, profile)}
-    return [section for section in SECTIONS if section["id"] in used]
-
-
 def missing(stage: str, answers: Answers, profile: Profile) -> list[Row]:
     """What the stage should say and does not say yet. It may be filed all the same: nobody is kept from reporting."""
     return [

@@ -214,9 +214,7 @@ _ANSWERS: dict[str, Schema] = {
     "UpdateReceipt": _object([*_RECEIPT_NEEDS, *_UPDATED], **_RECEIPT, **_UPDATED),
     "Draft": _object(["draft_id", "status_url", "review_url"], **_DRAFT),
     "Case": _object(["case_id", "seq", "recipients", "versions", "deadlines", "receipts"], **_CASE),
-    "CaseList": _object(
-        ["cases"], cases=_list_of(**_IN_A_LIST, incident_kind=_TEXT, exercise=_YES_NO, status_url=_TEXT)
-    ),
+    "CaseList": _object(["cases"], cases=_list_of(**_LISTED)),
     "Version": _object(["case_id", "seq", "answers"], **_DECIDED, **_VERSION, case_id=_TEXT, answers=ref("Update")),
     "DeadlineList": _object(["deadlines"], deadlines=_list_of(case_id=_TEXT, **_DEADLINE)),
     "Webhook": _object(["id", "url"], **_WEBHOOK),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any
 
 from exchange import findings, form, rules, sectors, sharing
@@ -194,13 +194,6 @@ class Clock:
     def due(self) -> datetime | date | None:
         """When it runs out, as exactly as the rule says."""
         return self.due_at or self.due_date
-
-    @property
-    def runs_out(self) -> datetime:
-        """The last moment; a day lasts to its end in Japan."""
-        if self.due_date:
-            return datetime.combine(self.due_date, time.max, JST)
-        return self.due_at or datetime.max.replace(tzinfo=UTC)
 
 
 def recipients(decision: Mapping[str, Any], at: datetime) -> list[Recipient]:
