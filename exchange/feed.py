@@ -79,11 +79,14 @@ def publish(
     Source: TAXII 2.1, section 3.3 (Sorting).
     """
     chosen = [one for one in lock_all(db) if one.alias in aliases]
-    now = clock()
+    now, place = clock(), Place(tlp.rank)
+    stricter = _unversioned(db, chosen, objects, Entry.tlp > tlp.rank)
     for collection in chosen:
-        remove(db, collection, _unversioned(db, collection, objects, Entry.tlp > tlp.rank), now=now)
+        remove(db, collection, stricter[collection.id], now=now)
     versions = store(db, objects)
-    return sum(enter(db, collection, versions, Place(tlp.rank), now=now) for collection in chosen)
+    here = _lineages(db, chosen, {one.stix_id for one in versions}, place)
+    with db.no_autoflush:  # A circle's own row need not be written before the next circle's entries.
+        return sum(_enter(db, one, versions, place, here[one.id], now=now) for one in chosen)
 
 
 def retire(
@@ -120,7 +123,7 @@ def restrict(
     for collection in chosen:
         here = _ours(db, collection, [one.stix_id for one in objects])
         known = [one for one in objects if one.stix_id in here]
-        remove(db, collection, _unversioned(db, collection, known, Entry.tlp < tlp.rank), now=now)
+        remove(db, collection, _unversioned(db, [collection], known, Entry.tlp < tlp.rank)[collection.id], now=now)
         enter(db, collection, store(db, known), Place(tlp.rank), now=now)
 
 
@@ -131,12 +134,16 @@ def _ours(db: Session, collection: Collection, stix_ids: Sequence[str]) -> set[s
 
 
 def _unversioned(
-    db: Session, collection: Collection, objects: Sequence[Publication], clause: ColumnElement[bool]
-) -> list[int]:
-    """Our entries of those objects that have no versions, as far as the clause holds."""
+    db: Session, collections: Sequence[Collection], objects: Sequence[Publication], clause: ColumnElement[bool]
+) -> dict[UUID, list[int]]:
+    """By collection, our entries of those objects that have no versions, as far as the clause holds."""
     stix_ids = sorted({one.stix_id for one in objects if one.version is None})
-    rows = select(Entry.date_added).where(Entry.collection_id == collection.id, Entry.contributor_id.is_(None), clause)
-    return [moment for some in in_parts(stix_ids) for moment in db.scalars(rows.where(Entry.stix_id.in_(some)))]
+    found: dict[UUID, list[int]] = {one.id: [] for one in collections}
+    rows = select(Entry.collection_id, Entry.date_added).where(Entry.collection_id.in_(found), clause)
+    for some in in_parts(stix_ids):
+        for row in db.execute(rows.where(Entry.contributor_id.is_(None), Entry.stix_id.in_(some))):
+            found[row.collection_id].append(row.date_added)
+    return found
 
 
 def _earlier(db: Session, collection: Collection, stix_ids: Sequence[str], last: Mapping[str, str]) -> list[int]:
@@ -212,7 +219,20 @@ def _insert_versions(db: Session, fresh: list[Publication], space: str) -> list[
 
 def enter(db: Session, collection: Collection, versions: Sequence[Stored], place: Place, *, now: datetime) -> int:
     """Put stored versions into a locked collection; returns how many were not there."""
-    here = _lineages(db, collection, {one.stix_id for one in versions}, place)
+    here = _lineages(db, [collection], {one.stix_id for one in versions}, place)[collection.id]
+    return _enter(db, collection, versions, place, here, now=now)
+
+
+def _enter(
+    db: Session,
+    collection: Collection,
+    versions: Sequence[Stored],
+    place: Place,
+    here: dict[str, list[_Held]],
+    *,
+    now: datetime,
+) -> int:
+    """`enter`, with the lineages that are `here` already."""
     fresh = [one for one in versions if all(one.id != held.version_id for held in here[one.stix_id])]
     grown = {one.stix_id for one in fresh if here[one.stix_id]}
     added = [_Held(one.id, one.version, place.rank, -1, _next_moment(collection, now)) for one in fresh]
@@ -244,20 +264,25 @@ class _Held(NamedTuple):
     first_upto: int = 0
 
 
-def _lineages(db: Session, collection: Collection, stix_ids: set[str], place: Place) -> dict[str, list[_Held]]:
-    """The versions of these objects that are compared with one another: the released, or a contributor's own."""
+def _lineages(
+    db: Session, collections: Sequence[Collection], stix_ids: set[str], place: Place
+) -> dict[UUID, dict[str, list[_Held]]]:
+    """By collection, the versions of these objects that are compared with one another: the released, or a contributor's
+    own."""
+    here: dict[UUID, dict[str, list[_Held]]] = {one.id: {stix_id: [] for stix_id in stix_ids} for one in collections}
     columns = (Entry.stix_id, ObjectVersion.id, ObjectVersion.version, Entry.tlp, Entry.lane, Entry.date_added)
-    known = select(*columns, Entry.first_upto).join(ObjectVersion).where(Entry.collection_id == collection.id)
+    known = select(*columns, Entry.first_upto, Entry.collection_id).join(ObjectVersion)
+    known = known.where(Entry.collection_id.in_(here))
     quarantined = Entry.lane >= lanes.QUARANTINED
     if place.rank == lanes.QUARANTINE:
         known = known.where(quarantined, Entry.contributor_id == place.contributor_id)
     else:
         known = known.where(~quarantined)
-    here: dict[str, list[_Held]] = {stix_id: [] for stix_id in stix_ids}
     for some in in_parts(sorted(stix_ids)):
         for row in db.execute(known.where(Entry.stix_id.in_(some))):
             tlp = row.tlp if place.rank < lanes.QUARANTINE else lanes.QUARANTINE
-            here[row.stix_id].append(_Held(row.id, row.version, tlp, row.lane, row.date_added, row.first_upto))
+            held = _Held(row.id, row.version, tlp, row.lane, row.date_added, row.first_upto)
+            here[row.collection_id][row.stix_id].append(held)
     return here
 
 
@@ -350,7 +375,7 @@ def remove(db: Session, collection: Collection, dates_added: Sequence[int], *, n
         families.setdefault((hidden, one.contributor_id if hidden else None), set()).add(one.stix_id)
     for (hidden, contributor_id), stix_ids in families.items():
         place = Place(lanes.QUARANTINE if hidden else TLP.CLEAR.rank, contributor_id=contributor_id)
-        for left in _lineages(db, collection, stix_ids, place).values():
+        for left in _lineages(db, [collection], stix_ids, place)[collection.id].values():
             if left:
                 _move(db, collection, left, {held.date_added: held for held in _laned(left)}, now)
     _forget_versions(db, {one.object_version_id for one in entries})
